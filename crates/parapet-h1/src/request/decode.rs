@@ -220,7 +220,7 @@ impl RequestDecoder {
         let mut facts = Facts { http10: line.version == Version::HTTP_10, ..Facts::default() };
         head::parse(&section, first + 1, lines, &mut headers, &mut facts)?;
         self.scan.reset();
-        let framing = if method == Method::CONNECT { Framing::None } else { facts.framing()? };
+        let framing = if method == Method::CONNECT { facts.no_content()? } else { facts.framing()? };
         let request = InboundRequest {
             method,
             target,
@@ -318,6 +318,16 @@ impl Facts {
             (Some(length), false) => Ok(Framing::Length(length)),
             (None, true) => Ok(Framing::Chunked),
             (None, false) => Ok(Framing::None),
+        }
+    }
+
+    /// A CONNECT request has no content (RFC 9110 §9.3.6). One that announces some is refused: what follows it would
+    /// be content to one hop and the tunnel's first bytes to the next.
+    fn no_content(&self) -> Result<Framing, DecodeError> {
+        match self.framing()? {
+            Framing::Chunked => Err(DecodeError::TransferEncoding),
+            Framing::Length(1..) => Err(DecodeError::ContentLength),
+            _ => Ok(Framing::None),
         }
     }
 

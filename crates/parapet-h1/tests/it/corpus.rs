@@ -157,6 +157,9 @@ pub(crate) const BAD_REQUESTS: &[(&[u8], E)] = &[
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked;q=1\r\n\r\n", E::TransferEncoding),
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: \"chunked\"\r\n\r\n", E::TransferEncoding),
     (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", E::TransferEncoding),
+    // Content with CONNECT, which hyper takes for the tunnel's first bytes or waits for.
+    (b"CONNECT a:1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", E::TransferEncoding),
+    (b"CONNECT a:1 HTTP/1.1\r\nContent-Length: 1\r\n\r\n", E::ContentLength),
     // Chunks.
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", E::ChunkSize),
     (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n;a\r\n", E::ChunkSize),
