@@ -220,7 +220,8 @@ impl RequestDecoder {
         let mut facts = Facts { http10: line.version == Version::HTTP_10, ..Facts::default() };
         head::parse(&section, first + 1, lines, &mut headers, &mut facts)?;
         self.scan.reset();
-        let framing = if method == Method::CONNECT { facts.no_content()? } else { facts.framing()? };
+        let framing =
+            if method == Method::CONNECT { facts.no_content()? } else { facts.framing()? };
         let request = InboundRequest {
             method,
             target,

@@ -159,7 +159,8 @@ fn our_response(input: &[u8], kind: RequestKind) -> (Option<Meaning>, Option<Dec
     let mut message = Meaning::default();
     for seen in drive::response(&[input], kind, Limits::response()) {
         match seen {
-            Seen::Informational(_) | Seen::Left(_) | Seen::End(_) => {}
+            Seen::Left(_) | Seen::End(_) => {}
+            Seen::Informational(head) => assert!(head.status.is_informational()),
             Seen::Response(head, _) => {
                 let start = vec![head.status.as_str().into(), format!("{:?}", head.version)];
                 message = Meaning {

@@ -19,16 +19,6 @@ impl Message {
     }
 }
 
-/// Reads all requests in `input`.
-pub(crate) fn requests(input: &[u8]) -> Result<Vec<Message>, String> {
-    let mut rest = input;
-    let mut found = Vec::new();
-    while !rest.is_empty() {
-        found.push(request(&mut rest)?);
-    }
-    Ok(found)
-}
-
 /// Reads one request off the front of `rest`. After CONNECT or an upgrade the rest belongs to the tunnel.
 pub(crate) fn request(rest: &mut &[u8]) -> Result<Message, String> {
     let line = text(line(rest)?)?;
