@@ -98,10 +98,10 @@ pub(crate) fn response(pieces: &[&[u8]], kind: RequestKind, limits: Limits) -> V
         while !ended {
             match decoder.next(&mut buffer) {
                 Ok(ResponseEvent::Informational(head)) => {
-                    push(&mut seen, Seen::Informational(Box::new(head)))
+                    push(&mut seen, Seen::Informational(Box::new(head)));
                 }
                 Ok(ResponseEvent::Head(head, framing)) => {
-                    push(&mut seen, Seen::Response(Box::new(head), framing))
+                    push(&mut seen, Seen::Response(Box::new(head), framing));
                 }
                 Ok(ResponseEvent::Data(data)) => push(&mut seen, Seen::Data(data.to_vec())),
                 Ok(ResponseEvent::Trailers(map)) => push(&mut seen, Seen::Trailers(map)),

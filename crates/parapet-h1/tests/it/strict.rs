@@ -44,13 +44,15 @@ pub(crate) fn request(rest: &mut &[u8]) -> Result<Message, String> {
         return Err("Host is not the first field, once".into());
     }
     if method == "CONNECT" {
-        framing(&message)?.is_none().then_some(()).ok_or("CONNECT with framing")?;
+        if framing(&message)? != Framing::None {
+            return Err("CONNECT with framing".into());
+        }
         return Ok(message);
     }
     match framing(&message)? {
-        None => {}
-        Some(Some(length)) => message.content = take(rest, length)?.to_vec(),
-        Some(None) => chunks(rest, &mut message)?,
+        Framing::None => {}
+        Framing::Length(length) => message.content = take(rest, length)?.to_vec(),
+        Framing::Chunked => chunks(rest, &mut message)?,
     }
     Ok(message)
 }
@@ -77,7 +79,7 @@ pub(crate) fn response(rest: &mut &[u8], method: &str) -> Result<(Vec<Message>, 
         let framing = framing(&message)?;
         let tunnel = status == "101" || (method == "CONNECT" && status.starts_with('2'));
         let bare = tunnel || status.starts_with('1') || status == "204";
-        if bare && framing.is_some() {
+        if bare && framing != Framing::None {
             return Err(format!("framing with {status}"));
         }
         if status.starts_with('1') && !tunnel {
@@ -85,32 +87,39 @@ pub(crate) fn response(rest: &mut &[u8], method: &str) -> Result<(Vec<Message>, 
             continue;
         }
         if bare || status == "304" || method == "HEAD" {
-            if framing == Some(None) {
+            if framing == Framing::Chunked {
                 return Err(format!("Transfer-Encoding with {status} to {method}"));
             }
             return Ok((interim, message));
         }
         match framing {
-            None => {
+            Framing::None => {
                 message.content = rest.to_vec();
                 message.until_close = true;
                 *rest = &[];
             }
-            Some(Some(length)) => message.content = take(rest, length)?.to_vec(),
-            Some(None) => chunks(rest, &mut message)?,
+            Framing::Length(length) => message.content = take(rest, length)?.to_vec(),
+            Framing::Chunked => chunks(rest, &mut message)?,
         }
         return Ok((interim, message));
     }
 }
 
-/// `None`: no framing field. `Some(None)`: chunked.
-fn framing(message: &Message) -> Result<Option<Option<usize>>, String> {
+/// What the framing fields say.
+#[derive(Debug, PartialEq, Eq)]
+enum Framing {
+    None,
+    Length(usize),
+    Chunked,
+}
+
+fn framing(message: &Message) -> Result<Framing, String> {
     match (&message.values("content-length")[..], &message.values("transfer-encoding")[..]) {
-        ([], []) => Ok(None),
-        ([digits], []) if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
-            Ok(Some(Some(text(digits)?.parse().map_err(|e| format!("length {digits:?}: {e}"))?)))
-        }
-        ([], [b"chunked"]) => Ok(Some(None)),
+        ([], []) => Ok(Framing::None),
+        ([digits], []) if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => Ok(
+            Framing::Length(text(digits)?.parse().map_err(|e| format!("length {digits:?}: {e}"))?),
+        ),
+        ([], [b"chunked"]) => Ok(Framing::Chunked),
         found => Err(format!("framing {found:?}")),
     }
 }
