@@ -50,7 +50,10 @@ fn a_head_without_end_is_refused_when_the_bound_is_reached_not_after() {
     let mut buffer = BytesMut::from("GET / HTTP/1.1\r\nX: ");
     loop {
         match decoder.next(&mut buffer) {
-            Ok(RequestEvent::NeedMore) => buffer.put_bytes(b'v', 1_000.min(65_536 - buffer.len())),
+            Ok(RequestEvent::NeedMore) => {
+                assert!(buffer.len() < 65_536, "more is wanted at the bound");
+                buffer.put_bytes(b'v', 1_000.min(65_536 - buffer.len()));
+            }
             Err(DecodeError::HeadTooLarge) => break,
             other => panic!("{other:?}"),
         }
@@ -97,6 +100,9 @@ fn targets_and_methods_have_their_bounds() {
         let input = format!("{} / HTTP/1.1\r\n\r\n", "M".repeat(bytes));
         assert_eq!(request_error(&input, Limits::request()), error, "{bytes}");
     }
+    // What comes after does not hide that it is too long.
+    let garbage = format!("GET /{} and more than a version", "a".repeat(16_384));
+    assert_eq!(request_error(&garbage, Limits::request()), Some(DecodeError::TargetTooLong));
     // Refused before the line is complete.
     let early = format!("GET /{}", "a".repeat(16_384 + 1));
     assert_eq!(request_error(&early, Limits::request()), Some(DecodeError::TargetTooLong));

@@ -55,6 +55,7 @@ pub(crate) const BAD_REQUESTS: &[(&[u8], E)] = &[
     (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", E::RequestLine),
     (b" GET / HTTP/1.1\r\n\r\n", E::RequestLine),
     (b"GET  / HTTP/1.1\r\n\r\n", E::RequestLine),
+    (b"GET  HTTP/1.1\r\n\r\n", E::RequestLine),
     (b"GET /  HTTP/1.1\r\n\r\n", E::RequestLine),
     (b"GET\t/ HTTP/1.1\r\n\r\n", E::RequestLine),
     (b"GET /\tHTTP/1.1\r\n\r\n", E::Http09),

@@ -267,6 +267,31 @@ fn what_comes_without_a_request_is_out_of_turn() {
 }
 
 #[test]
+fn a_connection_that_ended_is_not_reusable() {
+    for input in ["HTTP/1.1 204 N\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nuntil close"] {
+        let (mut decoder, mut buffer) = responses(input, RequestKind::default());
+        while !matches!(
+            decoder.next(&mut buffer).unwrap(),
+            ResponseEvent::End { .. } | ResponseEvent::NeedMore
+        ) {}
+        let end = decoder.eof();
+        assert!(
+            matches!(end, Ok(ResponseEvent::End { reusable: false, .. })),
+            "{input:?}: {end:?}"
+        );
+        assert!(decoder.is_done());
+    }
+}
+
+#[test]
+fn what_a_connection_keeps_is_small() {
+    assert!(size_of::<RequestDecoder>() <= 368, "{}", size_of::<RequestDecoder>());
+    assert!(size_of::<ResponseDecoder>() <= 400, "{}", size_of::<ResponseDecoder>());
+    assert!(size_of::<RequestEncoder>() <= 24, "{}", size_of::<RequestEncoder>());
+    assert!(size_of::<ResponseEncoder>() <= 24, "{}", size_of::<ResponseEncoder>());
+}
+
+#[test]
 fn the_keep_alive_hint_is_the_timeout_of_its_field() {
     let rows = [
         ("timeout=5", Some(5)),
