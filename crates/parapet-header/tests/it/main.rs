@@ -49,6 +49,9 @@ mod quality;
 /// Writing a quoted-string.
 #[cfg(test)]
 mod quoted;
+/// What holds for every public type.
+#[cfg(test)]
+mod surface;
 /// Which fields may stand in a trailer section.
 #[cfg(test)]
 mod trailers;
