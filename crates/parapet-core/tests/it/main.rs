@@ -1,5 +1,8 @@
 //! What the public API of parapet-core promises, where no socket is needed.
 
+/// How middlewares are put together, and what handlers may return.
+#[cfg(test)]
+mod composition;
 /// One reading of every path.
 #[cfg(test)]
 mod path;
