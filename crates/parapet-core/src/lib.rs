@@ -35,6 +35,7 @@ mod request_ext;
 mod request_id;
 mod request_info;
 mod response;
+mod server;
 pub mod time;
 #[cfg(feature = "tower")]
 pub mod tower;
@@ -65,6 +66,10 @@ pub use self::request_id::RequestId;
 pub use self::request_info::{RequestInfo, Scheme};
 pub use self::response::{
     CloseDelimited, IntoResponse, ResponseError, abort, plain_error, plain_error_owned,
+};
+pub use self::server::{
+    Bound, ConnMeta, ConnState, ConnectionError, ConnectionLayer, Connections, Http2, LayerError,
+    Listen, Listener, LocalReply, Server, ServerStats,
 };
 pub use self::trust::{ClientAddress, TrustProxy, trust_cidrs};
 pub use self::upgrade::{Upgrade, Upgraded};

@@ -31,6 +31,11 @@ impl TrustStep {
         Self { trust, client_address }
     }
 
+    /// Whether the peer of `conn` is a trusted proxy.
+    pub(crate) fn trusts(&self, conn: &ConnInfo) -> bool {
+        self.trust.trusts(Some(conn))
+    }
+
     /// Goes by the peer of `conn`; `None`: a request made in-process.
     pub(crate) fn apply(&self, headers: &mut HeaderMap, conn: Option<&ConnInfo>) -> Trusted {
         if self.trust.trusts(conn) { self.believe(headers, conn) } else { replace(headers, conn) }
