@@ -44,7 +44,9 @@ enum Kind {
     Full(Bytes),
     Replayable {
         make: Arc<dyn Fn() -> Body + Send + Sync>,
-        /// The copy that is being read; made at the first poll.
+        /// What each copy says of its length: asking must not make one (it may open a file).
+        hint: SizeHint,
+        /// The copy that is being read.
         current: Option<Box<Body>>,
     },
     Stream(Stream),
@@ -100,9 +102,12 @@ impl Body {
         (sender, Self::boxed(Box::pin(receiver), false))
     }
 
-    /// A body of which `make` yields as many independent copies as are wanted (a spill file, for instance).
+    /// A body of which `make` yields as many independent copies as are wanted (a spill file, for instance). The first is
+    /// made at once, each [`replay`](Self::replay) makes one when it is read.
     pub fn replayable(make: impl Fn() -> Self + Send + Sync + 'static) -> Self {
-        Kind::Replayable { make: Arc::new(make), current: None }.into()
+        let first = make();
+        let hint = first.size_hint();
+        Kind::Replayable { make: Arc::new(make), hint, current: Some(Box::new(first)) }.into()
     }
 
     pub(crate) fn tunnel(tunnel: Tunnel) -> Self {
@@ -146,8 +151,9 @@ impl Body {
         match &self.kind {
             Kind::Empty => Some(Self::empty()),
             Kind::Full(data) => Some(Kind::Full(data.clone()).into()),
-            Kind::Replayable { make, .. } => {
-                Some(Kind::Replayable { make: Arc::clone(make), current: None }.into())
+            Kind::Replayable { make, hint, .. } => {
+                let (make, hint) = (Arc::clone(make), hint.clone());
+                Some(Kind::Replayable { make, hint, current: None }.into())
             }
             Kind::Stream(_) | Kind::Tunnel(_) | Kind::Done => None,
         }
@@ -265,10 +271,9 @@ impl Body {
         match &self.kind {
             Kind::Empty | Kind::Done => SizeHint::with_exact(0),
             Kind::Full(data) => SizeHint::with_exact(data.len() as u64),
-            Kind::Replayable { make, current } => match current {
-                Some(body) => body.size_hint_of_kind(),
-                None => make().size_hint_of_kind(),
-            },
+            Kind::Replayable { hint, current, .. } => {
+                current.as_ref().map_or_else(|| hint.clone(), |body| body.size_hint_of_kind())
+            }
             Kind::Stream(stream) if stream.length_hidden && !stream.end => SizeHint::default(),
             Kind::Stream(stream) => stream.hint.clone(),
             Kind::Tunnel(_) => SizeHint::default(),
@@ -283,7 +288,7 @@ impl Body {
                 self.kind = Kind::Done;
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Kind::Replayable { make, current } => {
+            Kind::Replayable { make, current, .. } => {
                 let body = current.get_or_insert_with(|| Box::new(make()));
                 http_body::Body::poll_frame(Pin::new(&mut **body), cx)
             }
@@ -380,3 +385,6 @@ impl fmt::Debug for Body {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,8 +41,7 @@ impl Sender {
     /// # Errors
     /// [`SendError`] when the body was dropped.
     pub async fn trailers(self, trailers: HeaderMap) -> Result<(), SendError> {
-        self.send(Item::Frame(Frame::trailers(trailers))).await?;
-        self.send(Item::End).await
+        self.send(Item::Frame(Frame::trailers(trailers))).await
     }
 
     /// Ends the body.
@@ -93,7 +92,11 @@ impl http_body::Body for Receiver {
             return Poll::Ready(None);
         }
         self.items.poll_recv(cx).map(|item| match item {
-            Some(Item::Frame(frame)) => Some(Ok(frame)),
+            Some(Item::Frame(frame)) => {
+                // Nothing may follow them, so they are the end too.
+                self.done = frame.is_trailers();
+                Some(Ok(frame))
+            }
             Some(Item::End) => {
                 self.done = true;
                 None
