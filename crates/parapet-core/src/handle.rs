@@ -268,15 +268,21 @@ impl ServerHandle {
         *lock(&self.0.times)
     }
 
+    /// On a thread of its own, not on the runtime's blocking pool: that one may be full, and drops what it is given after
+    /// the runtime has ended.
     fn run_callback(&self, callback: Callback) {
-        let run = move || {
-            if std::panic::catch_unwind(AssertUnwindSafe(callback)).is_err() {
-                tracing::error!("a shutdown callback panicked");
+        let callback = Arc::new(Mutex::new(Some(callback)));
+        let runtime = self.0.runtime.get().cloned();
+        let run = {
+            let callback = Arc::clone(&callback);
+            move || {
+                let _entered = runtime.as_ref().map(runtime::Handle::enter);
+                run_caught(&callback);
             }
         };
-        match self.0.runtime.get() {
-            Some(runtime) => drop(runtime.spawn_blocking(run)),
-            None => drop(std::thread::Builder::new().name("parapet-shutdown".into()).spawn(run)),
+        if std::thread::Builder::new().name("parapet-shutdown".into()).spawn(run).is_err() {
+            // No thread to be had: late is better than never.
+            run_caught(&callback);
         }
     }
 }
@@ -302,7 +308,19 @@ impl Drop for TaskGuard {
     }
 }
 
+fn run_caught(callback: &Mutex<Option<Callback>>) {
+    let callback = lock(callback).take();
+    if let Some(callback) = callback
+        && std::panic::catch_unwind(AssertUnwindSafe(callback)).is_err()
+    {
+        tracing::error!("a shutdown callback panicked");
+    }
+}
+
 /// A panic while a lock was held leaves nothing half-done here: every critical section is one assignment.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
