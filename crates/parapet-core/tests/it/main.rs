@@ -1,11 +1,20 @@
 //! What the public API of parapet-core promises, where no socket is needed.
 
+/// Everything public is `Send`, `Sync` and `Debug`.
+#[cfg(test)]
+mod auto_traits;
+/// The body: length, copies, riders, channel, limit.
+#[cfg(test)]
+mod body;
 /// How middlewares are put together, and what handlers may return.
 #[cfg(test)]
 mod composition;
 /// One reading of every path.
 #[cfg(test)]
 mod path;
+/// The facts of a request without a server.
+#[cfg(test)]
+mod request_ext;
 /// Requests, and what became of a response.
 #[cfg(test)]
 mod support;
