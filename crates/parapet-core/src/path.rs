@@ -44,7 +44,11 @@ pub fn normal(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     let mut out = rooted(raw);
     let mut reading = Reading::default();
     let mut rest = raw;
-    while let Some((byte, tail)) = decode_first(rest)? {
+    loop {
+        let (run, behind) = split_run(rest);
+        reading.run(run);
+        out.extend_from_slice(run);
+        let Some((byte, tail)) = decode_first(behind)? else { break };
         reading.byte(byte)?;
         if is_separator(byte) {
             remove_dots(&mut out, false);
@@ -83,7 +87,10 @@ pub fn resolve(raw: &str) -> Result<Cow<'_, str>, PathError> {
     }
     let mut reading = Reading::default();
     let mut rest = bytes;
-    while let Some((byte, tail)) = decode_first(rest)? {
+    loop {
+        let (run, behind) = split_run(rest);
+        reading.run(run);
+        let Some((byte, tail)) = decode_first(behind)? else { break };
         reading.byte(byte)?;
         rest = tail;
     }
@@ -148,6 +155,13 @@ fn rooted(raw: &[u8]) -> Vec<u8> {
 
 fn is_separator(byte: u8) -> bool {
     byte == b'/' || byte == b'\\'
+}
+
+/// Splits bytes off the start that no rule looks at: they stay as they are.
+fn split_run(raw: &[u8]) -> (&[u8], &[u8]) {
+    let ends = |&byte: &u8| is_odd(byte) || byte == b'/' || byte == b'.';
+    let end = raw.iter().position(ends).unwrap_or(raw.len());
+    raw.split_at_checked(end).unwrap_or((raw, b""))
 }
 
 /// The first byte of `raw` with its escape decoded, and what is behind it.
@@ -241,6 +255,14 @@ enum Segment {
 }
 
 impl Reading {
+    /// Bytes of [`split_run`].
+    fn run(&mut self, run: &[u8]) {
+        if !run.is_empty() {
+            self.segment = Segment::Other;
+            self.last = 0;
+        }
+    }
+
     fn byte(&mut self, byte: u8) -> Result<(), PathError> {
         self.last = self.last << 8 | u32::from(byte);
         if is_overlong(self.last) {

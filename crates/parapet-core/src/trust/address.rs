@@ -1,4 +1,4 @@
-//! Addresses as forwarding fields write them, and as core writes them.
+//! Addresses as `Forwarded` writes them, and as core writes them.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,27 +6,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 use http::HeaderValue;
 
-/// `v4`, `v4:port`, `v6`, `[v6]`, `[v6]:port`; an IPv4-mapped address becomes IPv4. Blanks around are not part of it.
-pub(super) fn element(text: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
-    let address = match text.parse() {
-        Ok(address) => address,
-        Err(_) => with_port(text, is_port)?,
-    };
-    Some(address.to_canonical())
-}
-
 /// A node of RFC 7239 §6: IPv6 only in brackets, a port may be obfuscated. `None` for `unknown` and obfuscated names too.
 pub(super) fn node(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let address = match text.parse::<Ipv4Addr>() {
         Ok(address) => IpAddr::V4(address),
-        Err(_) => with_port(text, |port| is_port(port) || is_obfuscated(port))?,
+        Err(_) => with_port(text)?,
     };
     Some(address.to_canonical())
 }
 
-fn with_port(text: &str, is_port: impl Fn(&str) -> bool) -> Option<IpAddr> {
+fn with_port(text: &str) -> Option<IpAddr> {
+    let is_port = |port: &str| is_port(port) || is_obfuscated(port);
     if let Some(bracketed) = text.strip_prefix('[') {
         let (address, behind) = bracketed.split_once(']')?;
         let fits = behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port);

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
-use http::header::{Entry, FORWARDED, HeaderName};
+use http::header::{Entry, FORWARDED, GetAll, HeaderName};
 use http::{HeaderMap, HeaderValue};
-use parapet_header::X_REAL_IP;
+use parapet_header::{X_FORWARDED_FOR, X_FORWARDED_PROTO, X_REAL_IP, client_ip};
 use smallvec::SmallVec;
 
 use super::forwarded::Hops;
@@ -49,34 +49,34 @@ impl TrustStep {
         } else {
             None
         };
+        let list = headers.get_all(X_FORWARDED_FOR);
+        let listed = list.iter().next().is_some();
+        let told = SchemeField::read(headers);
         let (client, scheme) = if let Some(hops) = forwarded {
             self.walk_hops(&hops, peer, own_scheme)
         } else {
-            (self.client(headers, peer), forwarded_scheme(headers).unwrap_or(own_scheme))
+            let client = match self.client_address {
+                ClientAddress::ForwardedFor if listed => self.walk(&list, peer),
+                ClientAddress::ForwardedFor => real_ip(headers).or(peer),
+                ClientAddress::RealIp => real_ip(headers).or_else(|| self.walk(&list, peer)),
+            };
+            (client, told.scheme.unwrap_or(own_scheme))
         };
-        self.write(headers, conn, peer, client);
-        write_scheme(headers, scheme);
-        Trusted { client_addr: client, scheme, peer_trusted: true }
-    }
-
-    fn client(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
-        match self.client_address {
-            ClientAddress::ForwardedFor if headers.contains_key(X_FORWARDED_FOR) => {
-                self.walk(headers, peer)
-            }
-            ClientAddress::ForwardedFor => real_ip(headers).or(peer),
-            ClientAddress::RealIp => real_ip(headers).or_else(|| self.walk(headers, peer)),
+        self.write(headers, conn, listed, client);
+        if told.scheme != Some(scheme) || !told.is_plain {
+            insert(headers, X_FORWARDED_PROTO, scheme_value(scheme));
         }
+        Trusted { client_addr: client, scheme, peer_trusted: true }
     }
 
     /// From the right past every trusted proxy to the first address that is none; a word that is no address ends the
     /// walk, since nobody vouches for what is left of it.
-    fn walk(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
-        let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    fn walk(&self, list: &GetAll<'_, HeaderValue>, peer: Option<IpAddr>) -> Option<IpAddr> {
+        let lines = list.iter().rev();
         let elements = lines.flat_map(|line| line.as_bytes().rsplit(|&byte| byte == b','));
         let mut client = peer;
         for element in elements.take(MAX_ELEMENTS) {
-            let Some(address) = address::element(element) else { break };
+            let Some(address) = client_ip(element.trim_ascii()) else { break };
             client = Some(address);
             if !self.trust.trusts_address(address) {
                 break;
@@ -106,14 +106,14 @@ impl TrustStep {
         &self,
         headers: &mut HeaderMap,
         conn: Option<&ConnInfo>,
-        peer: Option<IpAddr>,
+        listed: bool,
         client: Option<IpAddr>,
     ) {
+        let peer = peer(conn);
         let text = client.map(|address| match conn {
             Some(conn) if client == peer => peer_text(conn, address),
             _ => address::to_value(address),
         });
-        let listed = headers.contains_key(X_FORWARDED_FOR);
         if !listed && let Some(text) = &text {
             insert(headers, X_FORWARDED_FOR, text.clone());
         }
@@ -186,12 +186,26 @@ fn peer_text(conn: &ConnInfo, peer: IpAddr) -> HeaderValue {
 fn real_ip(headers: &HeaderMap) -> Option<IpAddr> {
     let mut lines = headers.get_all(X_REAL_IP).iter();
     let first = lines.next()?;
-    if lines.next().is_some() { None } else { address::element(first.as_bytes()) }
+    if lines.next().is_some() { None } else { client_ip(first.as_bytes().trim_ascii()) }
 }
 
-fn forwarded_scheme(headers: &HeaderMap) -> Option<Scheme> {
-    let line = headers.get(X_FORWARDED_PROTO)?.as_bytes();
-    scheme(line.split(|&byte| byte == b',').next()?.trim_ascii())
+/// What `X-Forwarded-Proto` says.
+struct SchemeField {
+    /// The first word of the first line, if it is a scheme.
+    scheme: Option<Scheme>,
+    /// Whether there is nothing but that word.
+    is_plain: bool,
+}
+
+impl SchemeField {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut lines = headers.get_all(X_FORWARDED_PROTO).iter();
+        let line = lines.next().map_or(&b""[..], HeaderValue::as_bytes);
+        let word = line.split(|&byte| byte == b',').next().unwrap_or_default();
+        let scheme = scheme(word.trim_ascii());
+        let is_plain = scheme.is_some_and(|scheme| line == scheme.as_str().as_bytes());
+        Self { scheme, is_plain: is_plain && lines.next().is_none() }
+    }
 }
 
 /// `http` or `https`; WebSocket's names count as these.
@@ -203,14 +217,6 @@ pub(super) fn scheme(word: &[u8]) -> Option<Scheme> {
         Some(Scheme::Http)
     } else {
         None
-    }
-}
-
-fn write_scheme(headers: &mut HeaderMap, scheme: Scheme) {
-    let mut lines = headers.get_all(X_FORWARDED_PROTO).iter();
-    let says_so = lines.next().is_some_and(|line| line.as_bytes() == scheme.as_str().as_bytes());
-    if !says_so || lines.next().is_some() {
-        insert(headers, X_FORWARDED_PROTO, scheme_value(scheme));
     }
 }
 
@@ -241,6 +247,3 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
 
 /// Elements of a list that are looked at: proxies do not stand in longer rows, and the list is the client's to fill.
 pub(super) const MAX_ELEMENTS: usize = 32;
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

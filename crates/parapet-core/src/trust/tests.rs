@@ -473,3 +473,38 @@ proptest! {
         }
     }
 }
+
+/// Counts in all unit tests of this crate; other threads only add to a count, so the least of many is right.
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
+
+/// Allocations of the step on a connection that has served a request before.
+fn allocations_when_warm(step: &TrustStep, conn: &ConnInfo, fields: &[(&str, &str)]) -> usize {
+    let prepare = || {
+        let mut headers = map(fields);
+        headers.reserve(8);
+        headers
+    };
+    step.apply(&mut prepare(), Some(conn));
+    let count = |_| {
+        let mut headers = prepare();
+        let region = stats_alloc::Region::new(ALLOCATOR);
+        step.apply(&mut headers, Some(conn));
+        let change = region.change();
+        change.allocations + change.reallocations
+    };
+    (0..200).map(count).min().expect("200 runs")
+}
+
+#[test]
+fn the_step_allocates_nothing_for_the_peer_and_one_text_for_another_client() {
+    let step = TrustStep::new(ten(), ClientAddress::ForwardedFor);
+    let (stranger, proxy) = (conn("203.0.113.9"), conn(PEER));
+    let plain = [("host", "a"), ("accept", "*/*")];
+    assert_eq!(allocations_when_warm(&step, &stranger, &plain), 0);
+    assert_eq!(allocations_when_warm(&step, &proxy, &plain), 0);
+    let listed = [("x-forwarded-for", "1.2.3.4, 10.0.0.2"), ("x-forwarded-proto", "https")];
+    assert_eq!(allocations_when_warm(&step, &proxy, &listed), 1);
+    let real = [("x-real-ip", "1.2.3.4")];
+    assert_eq!(allocations_when_warm(&step, &proxy, &real), 1, "shared by both fields");
+}
