@@ -124,15 +124,12 @@ fn slot(text: &[u8]) -> usize {
 /// Host and optional port, without userinfo (RFC 9110 §4.2.4): a registered name of letters, digits, `-`, `.` and `_`,
 /// or a bracketed IPv6 address.
 fn is_valid(text: &[u8]) -> bool {
-    let (host, behind) = match text {
-        [b'[', ..] => {
-            let Some(end) = text.iter().position(|&byte| byte == b']') else { return false };
-            text.split_at_checked(end + 1).unwrap_or_default()
-        }
-        _ => {
-            let end = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
-            text.split_at_checked(end).unwrap_or_default()
-        }
+    let (host, behind) = if text.starts_with(b"[") {
+        let Some(end) = text.iter().position(|&byte| byte == b']') else { return false };
+        text.split_at_checked(end + 1).unwrap_or_default()
+    } else {
+        let end = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
+        text.split_at_checked(end).unwrap_or_default()
     };
     let fits = match host {
         [b'[', address @ .., b']'] => {

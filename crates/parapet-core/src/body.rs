@@ -152,7 +152,7 @@ impl Body {
             Kind::Empty => Some(Self::empty()),
             Kind::Full(data) => Some(Kind::Full(data.clone()).into()),
             Kind::Replayable { make, hint, .. } => {
-                let (make, hint) = (Arc::clone(make), hint.clone());
+                let (make, hint) = (Arc::clone(make), *hint);
                 Some(Kind::Replayable { make, hint, current: None }.into())
             }
             Kind::Stream(_) | Kind::Tunnel(_) | Kind::Done => None,
@@ -272,10 +272,10 @@ impl Body {
             Kind::Empty | Kind::Done => SizeHint::with_exact(0),
             Kind::Full(data) => SizeHint::with_exact(data.len() as u64),
             Kind::Replayable { hint, current, .. } => {
-                current.as_ref().map_or_else(|| hint.clone(), |body| body.size_hint_of_kind())
+                current.as_ref().map_or_else(|| *hint, |body| body.size_hint_of_kind())
             }
             Kind::Stream(stream) if stream.length_hidden && !stream.end => SizeHint::default(),
-            Kind::Stream(stream) => stream.hint.clone(),
+            Kind::Stream(stream) => stream.hint,
             Kind::Tunnel(_) => SizeHint::default(),
         }
     }

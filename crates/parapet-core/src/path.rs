@@ -136,14 +136,14 @@ fn is_plain(raw: &[u8]) -> bool {
     let [b'/', behind @ ..] = raw else { return false };
     let mut odd = false;
     for (&byte, &next) in raw.iter().zip(behind) {
-        odd |= (byte == b'/') & ((next == b'/') | (next == b'.')) | is_odd(next);
+        odd |= byte == b'/' && matches!(next, b'/' | b'.') || is_odd(next);
     }
     !odd
 }
 
 /// NUL and bytes from 0x80 on (an overlong form may be there) have to be looked at as well.
 fn is_odd(byte: u8) -> bool {
-    (byte == b'%') | (byte == b'\\') | (byte == b';') | (byte == 0) | (byte >= 0x80)
+    matches!(byte, b'%' | b'\\' | b';' | 0 | 0x80..)
 }
 
 /// Room for the result, which is never longer than `raw` from its first slash on.

@@ -32,10 +32,12 @@ pub struct TrustProxy {
     private: bool,
     unix: bool,
     networks: Networks,
-    predicates: Vec<Arc<dyn Fn(&ConnInfo) -> bool + Send + Sync>>,
+    predicates: Vec<Predicate>,
     append_forwarded_for: bool,
     read_forwarded: bool,
 }
+
+type Predicate = Arc<dyn Fn(&ConnInfo) -> bool + Send + Sync>;
 
 impl TrustProxy {
     /// Nobody is trusted: for the edge of the internet.

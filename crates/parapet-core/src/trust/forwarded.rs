@@ -82,15 +82,12 @@ fn pair<'a>(rest: &'a [u8], hop: &mut Hop, seen: &mut Seen) -> Option<&'a [u8]> 
     let (name, rest) = token(rest)?;
     let rest = rest.strip_prefix(b"=")?;
     let mut unquoted = Unquoted::default();
-    let (value, rest) = match rest {
-        [b'"', tail @ ..] => {
-            let rest = unquoted.read(tail)?;
-            (unquoted.text(), rest)
-        }
-        _ => {
-            let (value, rest) = token(rest)?;
-            (Some(value), rest)
-        }
+    let (value, rest) = if let [b'"', tail @ ..] = rest {
+        let rest = unquoted.read(tail)?;
+        (unquoted.text(), rest)
+    } else {
+        let (value, rest) = token(rest)?;
+        (Some(value), rest)
     };
     let seen = if name.eq_ignore_ascii_case(b"for") {
         hop.address = value.and_then(address::node);

@@ -23,6 +23,7 @@ pub(crate) struct Trusted {
     pub(crate) client_addr: Option<IpAddr>,
     pub(crate) scheme: Scheme,
     /// Whether the peer's forwarding fields were believed.
+    #[expect(clippy::struct_field_names, reason = "the name of the accessor that tells it")]
     pub(crate) peer_trusted: bool,
 }
 

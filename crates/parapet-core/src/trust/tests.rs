@@ -432,7 +432,7 @@ proptest! {
     /// Whatever a client sends through one trusted proxy that appends: the address that the proxy saw is the client's.
     #[test]
     fn nothing_left_of_the_first_untrusted_address_matters(left in "[ -~]{0,60}", more in 0_usize..5) {
-        let proxies: String = (0..more).map(|number| format!(", 10.0.0.{number}")).collect();
+        let proxies = [", 10.0.0.1", ", 10.0.0.2", ", 10.0.0.3", ", 10.0.0.4"][..more].concat();
         let list = format!("{left}, 203.0.113.7{proxies}");
         prop_assert_eq!(client(&ten(), ClientAddress::ForwardedFor, &[("x-forwarded-for", &list)]), "203.0.113.7");
     }
