@@ -8,6 +8,7 @@ mod http2;
 mod inherited;
 mod layer;
 mod listen;
+mod progress;
 mod registry;
 mod run;
 mod service;

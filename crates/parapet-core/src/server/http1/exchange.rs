@@ -180,14 +180,8 @@ impl Http1 {
         };
         let Some(side) = self.read.take() else { return Body::empty() };
         exchange.has_body = true;
-        let settings = &self.context.service.settings;
-        let rules = BodyRules {
-            length,
-            expect_continue,
-            timeout: settings.read_timeout,
-            total_timeout: settings.read_total_timeout,
-            min_progress: u64::from(settings.min_progress),
-        };
+        let progress = (&self.context.service.settings).into();
+        let rules = BodyRules { length, expect_continue, progress };
         let lent = self.lent.get_or_insert_with(|| Arc::new(Lent::default()));
         Body::new(lent.lend(side, rules, cx.waker()))
     }

@@ -4,13 +4,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use parapet_h1::{DecodeError, RequestDecoder, RequestEvent};
 use tokio::time::Instant;
 
+use super::super::progress::{ProgressClock, ProgressRules};
 use super::super::socket::ReadHalf;
 use super::super::timer::LazyTimer;
 use crate::BodyError;
@@ -108,9 +108,7 @@ pub(super) enum Status {
 pub(super) struct BodyRules {
     pub(super) length: Option<u64>,
     pub(super) expect_continue: bool,
-    pub(super) timeout: Option<Duration>,
-    pub(super) total_timeout: Option<Duration>,
-    pub(super) min_progress: u64,
+    pub(super) progress: ProgressRules,
 }
 
 impl Lent {
@@ -138,7 +136,7 @@ impl Lent {
             left: rules.length,
             expect_continue: rules.expect_continue,
             done: false,
-            clock: ProgressClock::new(&rules),
+            clock: ProgressClock::new(rules.progress),
         }
     }
 
@@ -172,58 +170,6 @@ impl Lent {
         cell.number += 1;
         cell.waker = None;
         cell.side.take()
-    }
-}
-
-/// Measures progress (RFC 9112 has no word for it): restarted each time enough bytes have come.
-#[derive(Debug)]
-struct ProgressClock {
-    timeout: Option<Duration>,
-    min_progress: u64,
-    /// Set while the body waits for bytes.
-    deadline: Option<Instant>,
-    counted: u64,
-    /// End of the whole body, from its first poll on.
-    total: Option<Duration>,
-    end: Option<Instant>,
-}
-
-impl ProgressClock {
-    fn new(rules: &BodyRules) -> Self {
-        Self {
-            timeout: rules.timeout,
-            min_progress: rules.min_progress,
-            deadline: None,
-            counted: 0,
-            total: rules.total_timeout,
-            end: None,
-        }
-    }
-
-    fn progress(&mut self, bytes: usize) {
-        self.counted = self.counted.saturating_add(bytes as u64);
-        if self.counted >= self.min_progress {
-            self.counted = 0;
-            self.deadline = None;
-        }
-    }
-
-    /// The instant at which a body that waits now has failed.
-    fn wanted(&mut self) -> Option<Instant> {
-        if self.deadline.is_none()
-            && let Some(timeout) = self.timeout
-        {
-            self.deadline = Instant::now().checked_add(timeout);
-        }
-        if self.end.is_none()
-            && let Some(total) = self.total
-        {
-            self.end = Instant::now().checked_add(total);
-        }
-        match (self.deadline, self.end) {
-            (Some(deadline), Some(end)) => Some(deadline.min(end)),
-            (deadline, end) => deadline.or(end),
-        }
     }
 }
 
@@ -288,7 +234,7 @@ impl RequestBody {
                 Poll::Ready(Ok(read)) => self.clock.progress(read),
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(BodyError::Disconnected)),
                 Poll::Pending => {
-                    ready!(side.timer.poll(self.clock.wanted(), cx));
+                    ready!(side.timer.poll(self.clock.wanted(Instant::now), cx));
                     return Poll::Ready(Err(BodyError::Timeout));
                 }
             }
