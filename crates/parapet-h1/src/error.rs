@@ -53,13 +53,15 @@ pub enum DecodeError {
     /// Line that begins with a blank (obs-fold, RFC 9112 §5.2).
     #[error("folded field line")]
     Fold,
-    /// `Content-Length` that is no number, too large, or (in a request) repeated (RFC 9112 §6.3).
+    /// `Content-Length` that is no number or too large (RFC 9112 §6.3); in a request also one that is repeated, and
+    /// one above zero with CONNECT (RFC 9110 §9.3.6).
     #[error("invalid Content-Length")]
     ContentLength,
     /// `Content-Length` beside `Transfer-Encoding` in a request (RFC 9112 §6.1).
     #[error("Content-Length beside Transfer-Encoding")]
     LengthAndCoding,
-    /// `Transfer-Encoding` other than one `chunked`, or in HTTP/1.0 (RFC 9112 §6.1).
+    /// `Transfer-Encoding` other than one `chunked`, in HTTP/1.0 (RFC 9112 §6.1), or with CONNECT
+    /// (RFC 9110 §9.3.6).
     #[error("unsupported Transfer-Encoding")]
     TransferEncoding,
     /// Chunk size that is none: empty, not hex, over 16 digits or 2⁶³ − 1 (RFC 9112 §7.1).

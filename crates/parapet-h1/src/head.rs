@@ -1,6 +1,5 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use memchr::memchr;
 
 use crate::DecodeError;
 
@@ -33,20 +32,22 @@ pub(crate) fn parse(
         if let [b' ' | b'\t', ..] = line {
             return Err(DecodeError::Fold); // RFC 9112 §5.2
         }
-        let colon = memchr(b':', line).ok_or(DecodeError::FieldLine)?;
+        // Names are short: a plain loop is cheaper than a vectored search.
+        let colon = line.iter().position(|byte| *byte == b':').ok_or(DecodeError::FieldLine)?;
         let (name, rest) = line.split_at_checked(colon).ok_or(DecodeError::FieldLine)?;
         // Refuses what is no token, a blank before the colon among it.
         let name = HeaderName::from_bytes(name).map_err(|_| DecodeError::FieldLine)?;
-        let mut from = line_start + colon + 1;
-        let mut value = rest.get(1..).unwrap_or_default();
-        while let [b' ' | b'\t', rest @ ..] = value {
-            value = rest;
-            from += 1;
-        }
-        while let [rest @ .., b' ' | b'\t'] = value {
-            value = rest;
-        }
-        let value = section.slice(from..from + value.len());
+        let value = match rest {
+            [b':', b' ', value @ ..] | [b':', value @ ..] => value,
+            _ => rest,
+        };
+        // Few senders write more than one blank.
+        let (start, length) = match value {
+            [b' ' | b'\t', ..] | [.., b' ' | b'\t'] => trimmed(value),
+            _ => (0, value.len()),
+        };
+        let from = line_start + line.len() - value.len() + start;
+        let value = section.slice(from..from + length);
         // Refuses NUL, CR and every other control byte but HTAB; passes obs-text.
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| DecodeError::ControlByte)?;
         observer.field(colon, &name, &value)?;
@@ -54,6 +55,15 @@ pub(crate) fn parse(
         line_start = end + 1;
     }
     Ok(())
+}
+
+/// Where the value begins and how long it is without the blanks around it (RFC 9110 §5.6.3).
+#[cold]
+fn trimmed(value: &[u8]) -> (usize, usize) {
+    let start = value.iter().position(|byte| !matches!(byte, b' ' | b'\t')).unwrap_or(value.len());
+    let end =
+        value.iter().rposition(|byte| !matches!(byte, b' ' | b'\t')).map_or(start, |at| at + 1);
+    (start, end - start)
 }
 
 /// Empties a map that came back for reuse and makes room for `lines` fields. At least 16, so that the few fields

@@ -80,6 +80,9 @@ impl Scan {
             } else if self.ends.len() >= bounds.lines + S::LINES {
                 return Err(bounds.too_many);
             }
+            if self.ends.capacity() == 0 {
+                self.ends.reserve(32); // a browser's head; else the first one would grow it four times
+            }
             // A section is at most 16 MiB long.
             self.ends.push(u32::try_from(end).unwrap_or(u32::MAX));
             line_start = self.position;

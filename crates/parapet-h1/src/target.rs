@@ -32,50 +32,47 @@ impl Target {
         method: &Method,
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        check_bytes(text, limits)?;
+        let classes = check_bytes(text, limits)?;
         if *method == Method::CONNECT {
             return authority_form(text);
         }
         match text.as_ref() {
-            [b'/', ..] => Ok(Self::Origin(path_and_query(text.clone())?)),
+            [b'/', ..] => Ok(Self::Origin(path_and_query(text.clone(), classes)?)),
             b"*" if *method == Method::OPTIONS => Ok(Self::Asterisk),
-            _ => absolute_form(text, method),
+            _ => absolute_form(text, method, classes),
         }
     }
 }
 
-/// What holds for every form. A branch-free pass, because every request pays for it.
-fn check_bytes(text: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    let limit = if limits.allow_utf8_target { 0xff } else { 0x7e };
-    let mut bad = false;
-    for byte in text {
-        bad |= *byte < 0x21 || *byte == 0x7f || *byte > limit;
-    }
-    if bad {
+/// What holds for every form. One pass without a branch, because every request pays for it; returns the classes of
+/// bytes that were there, so that the rules for rare ones are applied only then.
+fn check_bytes(text: &[u8], limits: &Limits) -> Result<u8, DecodeError> {
+    let classes = classes(text);
+    if classes & NEVER != 0 || (classes & HIGH != 0 && !limits.allow_utf8_target) {
         return Err(DecodeError::TargetByte);
     }
-    if memchr(b'#', text).is_some() {
+    if classes & FRAGMENT != 0 {
         return Err(DecodeError::Fragment);
     }
-    Ok(())
+    Ok(classes)
 }
 
-fn path_and_query(text: Bytes) -> Result<PathAndQuery, DecodeError> {
-    let mut parts = text.splitn(2, |byte| *byte == b'?');
-    let path = parts.next().unwrap_or_default();
-    let query = parts.next().unwrap_or_default();
-    let mut bad = false;
-    for byte in path {
-        bad |= matches!(byte, b'\\' | b'<' | b'>' | b'`');
+fn path_and_query(text: Bytes, found: u8) -> Result<PathAndQuery, DecodeError> {
+    if found & (NOT_IN_PATH | NOT_IN_QUERY | PERCENT) != 0 {
+        let (path, query) =
+            text.split_at_checked(memchr(b'?', &text).unwrap_or(text.len())).unwrap_or_default();
+        if classes(path) & NOT_IN_PATH != 0 || classes(query) & NOT_IN_QUERY != 0 {
+            return Err(DecodeError::TargetByte);
+        }
+        check_percents(path)?;
     }
-    for byte in query {
-        bad |= matches!(byte, b'"' | b'<' | b'>');
-    }
-    if bad {
-        return Err(DecodeError::TargetByte);
-    }
-    check_percents(path)?;
     PathAndQuery::from_maybe_shared(text).map_err(|_| DecodeError::TargetByte)
+}
+
+/// The union of the classes of the bytes of `text`.
+fn classes(text: &[u8]) -> u8 {
+    text.iter()
+        .fold(0, |found, byte| found | CLASSES.get(usize::from(*byte)).copied().unwrap_or(NEVER))
 }
 
 /// A `%` that encodes nothing is read as itself by one hop and refused by the next; `%00` ends a C string.
@@ -103,7 +100,7 @@ fn authority_form(text: &Bytes) -> Result<Target, DecodeError> {
     Ok(Target::Authority(authority))
 }
 
-fn absolute_form(text: &Bytes, method: &Method) -> Result<Target, DecodeError> {
+fn absolute_form(text: &Bytes, method: &Method, classes: u8) -> Result<Target, DecodeError> {
     let (scheme, start) = match text.as_ref() {
         text if begins(text, b"http://") => (Scheme::HTTP, 7),
         text if begins(text, b"https://") => (Scheme::HTTPS, 8),
@@ -120,8 +117,8 @@ fn absolute_form(text: &Bytes, method: &Method) -> Result<Target, DecodeError> {
     let path = match path.as_ref() {
         [] if *method == Method::OPTIONS => PathAndQuery::from_static("*"),
         [] => PathAndQuery::from_static("/"),
-        [b'?', ..] => path_and_query([b"/", path.as_ref()].concat().into())?,
-        _ => path_and_query(path)?,
+        [b'?', ..] => path_and_query([b"/", path.as_ref()].concat().into(), classes)?,
+        _ => path_and_query(path, classes)?,
     };
     Ok(Target::Absolute { scheme, authority, path })
 }
@@ -130,3 +127,33 @@ fn absolute_form(text: &Bytes, method: &Method) -> Result<Target, DecodeError> {
 fn begins(text: &[u8], prefix: &[u8]) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
+
+/// Control bytes, blanks, DEL.
+const NEVER: u8 = 1;
+/// Above ASCII.
+const HIGH: u8 = 2;
+const FRAGMENT: u8 = 4;
+const PERCENT: u8 = 8;
+const NOT_IN_PATH: u8 = 16;
+const NOT_IN_QUERY: u8 = 32;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0u8;
+    while let [class, tail @ ..] = rest {
+        *class = match byte {
+            0..=0x20 | 0x7f => NEVER,
+            0x80.. => HIGH,
+            b'#' => FRAGMENT,
+            b'%' => PERCENT,
+            b'<' | b'>' => NOT_IN_PATH | NOT_IN_QUERY,
+            b'\\' | b'`' => NOT_IN_PATH,
+            b'"' => NOT_IN_QUERY,
+            _ => 0,
+        };
+        byte = byte.wrapping_add(1);
+        rest = tail;
+    }
+    classes
+};

@@ -220,7 +220,8 @@ impl RequestDecoder {
         let mut facts = Facts { http10: line.version == Version::HTTP_10, ..Facts::default() };
         head::parse(&section, first + 1, lines, &mut headers, &mut facts)?;
         self.scan.reset();
-        let framing = if method == Method::CONNECT { Framing::None } else { facts.framing()? };
+        let framing =
+            if method == Method::CONNECT { facts.no_content()? } else { facts.framing()? };
         let request = InboundRequest {
             method,
             target,
@@ -288,6 +289,10 @@ impl Observe for Facts {
 
 impl Facts {
     fn options(&mut self, value: &HeaderValue) {
+        if value.as_bytes() == b"keep-alive" {
+            self.keep_alive = true; // what nearly everyone sends
+            return;
+        }
         for option in members(value.as_bytes()) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -318,6 +323,16 @@ impl Facts {
             (Some(length), false) => Ok(Framing::Length(length)),
             (None, true) => Ok(Framing::Chunked),
             (None, false) => Ok(Framing::None),
+        }
+    }
+
+    /// A CONNECT request has no content (RFC 9110 §9.3.6). One that announces some is refused: what follows it would
+    /// be content to one hop and the tunnel's first bytes to the next.
+    fn no_content(&self) -> Result<Framing, DecodeError> {
+        match self.framing()? {
+            Framing::Chunked => Err(DecodeError::TransferEncoding),
+            Framing::Length(1..) => Err(DecodeError::ContentLength),
+            _ => Ok(Framing::None),
         }
     }
 

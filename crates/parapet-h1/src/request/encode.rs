@@ -88,7 +88,9 @@ impl RequestEncoder {
         out: &mut BytesMut,
     ) -> Result<(), EncodeError> {
         request_line(out, parts)?;
-        let host = match parts.headers.get(header::HOST) {
+        // Most clients send it first: no look-up then.
+        let first = parts.headers.iter().next().filter(|(name, _)| *name == header::HOST);
+        let host = match first.map(|(_, host)| host).or_else(|| parts.headers.get(header::HOST)) {
             Some(host) => host.as_bytes(),
             None => parts.uri.authority().ok_or(EncodeError::Host)?.as_str().as_bytes(),
         };

@@ -8,6 +8,7 @@ use crate::{DecodeError, Limits};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestLine {
     target_bytes: usize,
+    /// Set by the check of the line's beginning; 0 while the line may still be in the method.
     pub(crate) method_end: usize,
     pub(crate) target_end: usize,
     pub(crate) version: Version,
@@ -24,10 +25,11 @@ impl StartLine for RequestLine {
     const LINES: usize = 1;
 
     fn beginning(&mut self, line: &[u8]) -> Result<(), DecodeError> {
-        let Some(method) = method_end(line)? else {
+        self.method_end = method_end(line)?.unwrap_or(0);
+        if self.method_end == 0 {
             return Ok(());
-        };
-        let rest = line.get(method + 1..).unwrap_or_default();
+        }
+        let rest = line.get(self.method_end + 1..).unwrap_or_default();
         // The target, a blank, the version and CR: a line that long is looked at again for each of the few bytes
         // by which it can still grow, a shorter one never.
         if rest.len() <= self.target_bytes + 1 {
@@ -43,8 +45,10 @@ impl StartLine for RequestLine {
     }
 
     fn whole(&mut self, line: &[u8]) -> Result<(), DecodeError> {
-        let method = method_end(line)?.ok_or(DecodeError::RequestLine)?;
-        let rest = line.get(method + 1..).unwrap_or_default();
+        if self.method_end == 0 {
+            return Err(DecodeError::RequestLine);
+        }
+        let rest = line.get(self.method_end + 1..).unwrap_or_default();
         let Some(target) = memchr(b' ', rest) else {
             return Err(if rest.is_empty() {
                 DecodeError::RequestLine
@@ -68,8 +72,7 @@ impl StartLine for RequestLine {
             }
             _ => return Err(DecodeError::RequestLine),
         };
-        self.method_end = method;
-        self.target_end = method + 1 + target;
+        self.target_end = self.method_end + 1 + target;
         Ok(())
     }
 }

@@ -297,6 +297,10 @@ impl Observe for Facts {
 
 impl Facts {
     fn options(&mut self, value: &HeaderValue) {
+        if value.as_bytes() == b"keep-alive" {
+            self.keep_alive = true; // what nearly everyone sends
+            return;
+        }
         for option in members(value.as_bytes()) {
             self.close |= option.eq_ignore_ascii_case(b"close");
             self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
