@@ -1,0 +1,25 @@
+//! Reverse proxy and load balancing: turns a pool of backend targets into the terminal handler of a chain.
+
+mod address;
+mod attempt;
+mod balancer;
+mod config_error;
+mod error;
+mod gate;
+mod round_trip;
+mod target;
+mod target_set;
+mod transport;
+mod tunnel;
+mod upgrade;
+
+pub use self::attempt::Attempt;
+pub use self::balancer::{Balancer, Guard, Picked, Ticket};
+pub use self::config_error::ConfigError;
+pub use self::error::{ConnectErrorKind, Error, ShedReason, TimeoutKind};
+pub use self::gate::Gate;
+pub use self::round_trip::RoundTrip;
+pub use self::target::Target;
+pub use self::target_set::TargetSet;
+pub use self::transport::Transport;
+pub use self::upgrade::UpgradedUpstream;

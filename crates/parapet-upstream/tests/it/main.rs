@@ -1,0 +1,1 @@
+//! Tests of parapet-upstream through its public API.
