@@ -105,10 +105,11 @@ const MAX_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 }
 mod tests {
     use super::*;
 
+    type Parsed<'a> = Option<(&'a str, Option<u16>)>;
+
     #[test]
     fn hosts_are_parsed_or_refused() {
         let long = format!("/{}", "s".repeat(MAX_SOCKET_PATH));
-        type Parsed<'a> = Option<(&'a str, Option<u16>)>;
         let rows: &[(&str, HostForm, Parsed<'_>)] = &[
             ("app", HostForm::Authority, Some(("app", None))),
             ("app.example:8080", HostForm::Authority, Some(("app.example", Some(8080)))),

@@ -99,6 +99,21 @@ impl Attempt {
         !self.tried.is_empty()
     }
 
+    /// The target that this attempt picked, or else the one before it.
+    pub(crate) fn last_target(&self) -> Option<&Arc<Target>> {
+        self.picked.get().or_else(|| self.tried.last())
+    }
+
+    /// An attempt inside this one: a proxy that is the transport of a target picks by itself.
+    pub(crate) fn nested(&self) -> Self {
+        Self {
+            index: self.index,
+            deadline: self.deadline,
+            head_deadline: self.head_deadline,
+            ..Self::new()
+        }
+    }
+
     /// The next attempt of the same request: its target is open again.
     pub(crate) fn next(self) -> Self {
         let mut tried = self.tried;
@@ -120,6 +135,15 @@ impl Attempt {
     /// The transport tells that it sent the request a second time on a fresh connection.
     pub(crate) fn note_replayed(&self) {
         self.wire.replayed.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over what the transport of a nested attempt told.
+    pub(crate) fn adopt(&self, inner: &Self) {
+        let (own, wire) = (&self.wire, &inner.wire);
+        own.reused.store(wire.reused.load(Ordering::Relaxed), Ordering::Relaxed);
+        own.replayed.store(wire.replayed.load(Ordering::Relaxed), Ordering::Relaxed);
+        own.protocol.store(wire.protocol.load(Ordering::Relaxed), Ordering::Relaxed);
+        own.legs.store(wire.legs.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     pub(crate) fn reused(&self) -> bool {

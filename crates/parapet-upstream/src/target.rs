@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parapet_core::{Body, RequestHead, Response};
 
 use crate::address::Address;
+use crate::upgrade::Way;
 use crate::{Attempt, ConfigError, Error, Transport};
 
 /// One address of an upstream, and the transport that reaches it.
@@ -137,7 +138,7 @@ impl Target {
         body: Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
-        self.transport.send(self, head, body, at).await
+        Way::Target(self).round_trip(head, body, at).await
     }
 }
 

@@ -10,7 +10,7 @@ use crate::Target;
 pub struct TargetSet(Arc<Shared>);
 
 struct Shared {
-    targets: ArcSwap<Vec<Arc<Target>>>,
+    current: ArcSwap<Snapshot>,
     /// Held while a swap works out who takes whose place.
     swapping: Mutex<()>,
 }
@@ -21,9 +21,14 @@ impl TargetSet {
         Self::build(targets.into_iter().map(Arc::new).collect())
     }
 
+    /// A set of one target that somebody else holds too.
+    pub(crate) fn of_shared(target: Arc<Target>) -> Self {
+        Self::build(vec![target])
+    }
+
     fn build(targets: Vec<Arc<Target>>) -> Self {
-        warn_of_duplicates(&targets);
-        Self(Arc::new(Shared { targets: ArcSwap::from_pointee(targets), swapping: Mutex::new(()) }))
+        let current = ArcSwap::from_pointee(Snapshot::new(targets));
+        Self(Arc::new(Shared { current, swapping: Mutex::new(()) }))
     }
 
     /// Replaces the targets. A target with the address and transport of an old one takes its place, with its connections
@@ -34,15 +39,14 @@ impl TargetSet {
 
     fn replace(&self, mut targets: Vec<Target>) {
         let _swapping = self.0.swapping.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = Vec::clone(&self.0.targets.load());
+        let mut left = Vec::clone(&self.load());
         for target in &mut targets {
             if let Some(at) = left.iter().position(|old| old.is_same(target)) {
                 target.succeed(&left.swap_remove(at));
             }
         }
         let targets: Vec<_> = targets.into_iter().map(Arc::new).collect();
-        warn_of_duplicates(&targets);
-        self.0.targets.store(Arc::new(targets));
+        self.0.current.store(Arc::new(Snapshot::new(targets)));
         for removed in left {
             removed.transport().retire();
         }
@@ -50,18 +54,20 @@ impl TargetSet {
 
     /// The targets as they are now.
     pub fn load(&self) -> Arc<Vec<Arc<Target>>> {
-        self.0.targets.load_full()
+        Arc::clone(&self.0.current.load().targets)
     }
 
     /// The targets as they are now, for the time of one pick: counts no reference.
-    pub(crate) fn snapshot(&self) -> Guard<Arc<Vec<Arc<Target>>>> {
-        self.0.targets.load()
+    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.0.current.load()
     }
 }
 
 impl fmt::Debug for TargetSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.snapshot().iter().map(|target| target.host())).finish()
+        f.debug_list()
+            .entries(self.snapshot().targets().iter().map(|target| target.host()))
+            .finish()
     }
 }
 
@@ -74,6 +80,30 @@ impl<const N: usize> From<[Target; N]> for TargetSet {
 impl From<Vec<Target>> for TargetSet {
     fn from(targets: Vec<Target>) -> Self {
         Self::new(targets)
+    }
+}
+
+/// The targets between two swaps.
+pub(crate) struct Snapshot {
+    targets: Arc<Vec<Arc<Target>>>,
+    priorities: bool,
+}
+
+impl Snapshot {
+    fn new(targets: Vec<Arc<Target>>) -> Self {
+        warn_of_duplicates(&targets);
+        let first = targets.first().map(|target| target.priority_value());
+        let priorities = targets.iter().any(|target| Some(target.priority_value()) != first);
+        Self { targets: Arc::new(targets), priorities }
+    }
+
+    pub(crate) fn targets(&self) -> &[Arc<Target>] {
+        &self.targets
+    }
+
+    /// Whether the targets differ in priority.
+    pub(crate) fn has_priorities(&self) -> bool {
+        self.priorities
     }
 }
 

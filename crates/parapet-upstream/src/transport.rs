@@ -65,7 +65,7 @@ impl Transport {
         at: &Attempt,
     ) -> Result<Response, Error> {
         match &self.0 {
-            Kind::Custom(custom) => custom.round_trip(head, body, at).await,
+            Kind::Custom(custom) => crate::custom::round_trip(&**custom, head, body, at).await,
         }
     }
 }
