@@ -15,6 +15,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod authority;
 mod body;
 mod chain;
 mod cond;
@@ -35,6 +36,9 @@ mod request_id;
 mod request_info;
 mod response;
 pub mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
+mod trust;
 mod upgrade;
 pub mod worker;
 
@@ -62,4 +66,5 @@ pub use self::request_info::{RequestInfo, Scheme};
 pub use self::response::{
     CloseDelimited, IntoResponse, ResponseError, abort, plain_error, plain_error_owned,
 };
+pub use self::trust::{ClientAddress, TrustProxy, trust_cidrs};
 pub use self::upgrade::{Upgrade, Upgraded};
