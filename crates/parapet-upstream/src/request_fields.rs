@@ -13,29 +13,20 @@ use crate::via::Via;
 #[error("the request has no Host that could be forwarded")]
 pub(crate) struct Unsendable;
 
-/// What the settings put into every request.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fixed {
-    /// `Host` in place of the client's.
-    pub(crate) host: Option<HeaderValue>,
-    pub(crate) via: Option<Via>,
-}
-
-/// Makes the fields those of a message of our own to the next hop: hop-by-hop fields go, framing comes from the body, one
-/// `Host`. `upgrade` is the protocol to ask for, if the client asked. Written as for HTTP/1.1; an HTTP/2 transport leaves
+/// Makes the fields those of a message of our own to the next hop: hop-by-hop fields go, framing comes from the body.
+/// `upgrade` is the protocol to ask for, if the client asked. Written as for HTTP/1.1; an HTTP/2 transport leaves
 /// out what belongs to a connection.
 pub(crate) fn rewrite(
     request: &mut Request,
-    fixed: &Fixed,
+    via: Option<&Via>,
     upgrade: Option<HeaderValue>,
 ) -> Result<(), Unsendable> {
     let trailers = te_trailers(request.headers());
     strip_hop_by_hop(request.headers_mut());
     connection(request.headers_mut(), trailers, upgrade)?;
     framing(request)?;
-    host(request, fixed.host.as_ref())?;
     join_cookies(request.headers_mut());
-    if let Some(via) = &fixed.via {
+    if let Some(via) = via {
         let value = via.value(request.version()).clone();
         // A full map is left as it is: this field is for diagnosis only.
         let _ = request.headers_mut().try_append(VIA, value);
@@ -100,10 +91,14 @@ fn is_length(headers: &HeaderMap, length: u64) -> bool {
         && value.to_str().is_ok_and(|digits| digits.parse() == Ok(length))
 }
 
-fn host(request: &mut Request, fixed: Option<&HeaderValue>) -> Result<(), Unsendable> {
+/// Sees to the one `Host`: the configured one, or the client's. Before the target is rewritten, which may hold it.
+pub(crate) fn host(
+    request: &mut Request,
+    configured: Option<&HeaderValue>,
+) -> Result<(), Unsendable> {
     // The authority-form of a plain CONNECT says the host already; the two must not differ (RFC 9112 §3.2).
-    let fixed = fixed.filter(|_| request.method() != Method::CONNECT);
-    if let Some(host) = fixed {
+    let plain_connect = *request.method() == Method::CONNECT && request.uri().path().is_empty();
+    if let Some(host) = configured.filter(|_| !plain_connect) {
         return set(request.headers_mut(), HOST, host.clone());
     }
     if request.headers().contains_key(HOST) {

@@ -15,8 +15,6 @@ use crate::failure::{self, Refusal};
 use crate::failure_log::FailureLog;
 use crate::max_forwards::{Forwarding, forwarding};
 use crate::observe::{Hook, RoundTripInfo};
-use crate::request_fields::{self, Fixed};
-use crate::response_fields;
 use crate::retry::Backoff;
 use crate::retry_budget::Budget;
 use crate::rewrite::{BasePath, rewrite};
@@ -28,6 +26,7 @@ use crate::{
     Attempt, ConfigError, Error, Gate, RetryBudget, RoundTrip, TargetSet, Transport,
     UpgradedUpstream,
 };
+use crate::{request_fields, response_fields};
 
 /// A reverse proxy over a balancer or a transport of one's own: a terminal handler.
 ///
@@ -37,7 +36,8 @@ use crate::{
 pub struct Upstream {
     pub(crate) round_trip: Arc<dyn RoundTrip>,
     base: BasePath,
-    fixed: Fixed,
+    host: Option<HeaderValue>,
+    via: Option<Via>,
     connect: ConnectPolicy,
     upgrades: bool,
     tunnel_idle_timeout: Option<Duration>,
@@ -86,7 +86,8 @@ impl Upstream {
         Self {
             round_trip,
             base: BasePath::default(),
-            fixed: Fixed::default(),
+            host: None,
+            via: None,
             connect: ConnectPolicy::Deny,
             upgrades: true,
             tunnel_idle_timeout: None,
@@ -109,7 +110,7 @@ impl Upstream {
     pub fn host(mut self, host: &str) -> Result<Self, ConfigError> {
         let authority = host.parse::<Authority>().ok().filter(|_| !host.contains('@'));
         let value = authority.and_then(|host| HeaderValue::from_str(host.as_str()).ok());
-        self.fixed.host = Some(value.ok_or_else(|| ConfigError::Host(host.to_owned()))?);
+        self.host = Some(value.ok_or_else(|| ConfigError::Host(host.to_owned()))?);
         Ok(self)
     }
 
@@ -241,7 +242,7 @@ impl Upstream {
     /// Adds `Via` (RFC 9110 §7.6.3) with this name to request and response. Default: none.
     #[must_use]
     pub fn via(mut self, name: impl Into<Option<Authority>>) -> Self {
-        self.fixed.via = name.into().and_then(|name| Via::new(&name));
+        self.via = name.into().and_then(|name| Via::new(&name));
         self
     }
 
@@ -258,6 +259,7 @@ impl Upstream {
             }
             Forwarding::Ends => return Err(Refusal::LastOptions),
         }
+        request_fields::host(request, self.host.as_ref())?;
         let method = request.method().clone();
         rewrite(request.uri_mut(), &method, &self.base)?;
         let mut upgrade = None;
@@ -269,12 +271,13 @@ impl Upstream {
             }
         }
         let protocol = protocol.filter(|_| upgrade.is_some());
-        request_fields::rewrite(request, &self.fixed, protocol)?;
+        request_fields::rewrite(request, self.via.as_ref(), protocol)?;
         Ok(upgrade)
     }
 
     fn prepare_connect(&self, request: &mut Request) -> Result<Option<Upgrade>, Refusal> {
         let upgrade = if request.offers_upgrade() { Upgrade::take(request) } else { None };
+        request_fields::host(request, self.host.as_ref())?;
         match upgrade.as_ref().and_then(Upgrade::protocol) {
             Some(protocol) if self.upgrades => {
                 if !upgrade::is_protocol(protocol.as_bytes()) {
@@ -286,7 +289,7 @@ impl Upstream {
             None if self.connect == ConnectPolicy::Forward => {}
             _ => return Err(Refusal::Connect),
         }
-        request_fields::rewrite(request, &self.fixed, None)?;
+        request_fields::rewrite(request, self.via.as_ref(), None)?;
         Ok(upgrade)
     }
 
@@ -307,7 +310,7 @@ impl Upstream {
     ) -> Result<Response, Error> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if !switched && (head.method != Method::CONNECT || !response.status().is_success()) {
-            response_fields::rewrite(&mut response, self.fixed.via.as_ref());
+            response_fields::rewrite(&mut response, self.via.as_ref());
             return Ok(response);
         }
         let connection = response.extensions_mut().remove::<UpgradedUpstream>();
@@ -317,7 +320,7 @@ impl Upstream {
             return Err(Error::Protocol("an upgrade without its connection"));
         };
         let protocol = response.headers().get(UPGRADE).cloned();
-        response_fields::rewrite(&mut response, self.fixed.via.as_ref());
+        response_fields::rewrite(&mut response, self.via.as_ref());
         if let Some(protocol) = protocol.filter(|_| switched) {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -397,8 +400,8 @@ impl fmt::Debug for Upstream {
         f.debug_struct("Upstream")
             .field("targets", &self.round_trip.targets())
             .field("path", &self.base)
-            .field("host", &self.fixed.host)
-            .field("via", &self.fixed.via)
+            .field("host", &self.host)
+            .field("via", &self.via)
             .field("connect", &self.connect)
             .field("upgrades", &self.upgrades)
             .field("tunnel_idle_timeout", &self.tunnel_idle_timeout)
