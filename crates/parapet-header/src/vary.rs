@@ -1,7 +1,7 @@
 use http::header::VARY;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::list::list;
+use crate::list::any_element;
 
 /// Makes `Vary` name the field (RFC 9110 §12.5.5).
 ///
@@ -10,7 +10,7 @@ use crate::list::list;
 /// `http::header`, but the map may grow.
 pub fn add_vary(map: &mut HeaderMap, name: &HeaderName) {
     let text = name.as_str().as_bytes();
-    if !list(map, &VARY).any(|member| member == b"*" || member.eq_ignore_ascii_case(text)) {
+    if !any_element(map, &VARY, |member| member == b"*" || member.eq_ignore_ascii_case(text)) {
         // A full map cannot take the line, and by contract that is no error.
         let _full = map.try_append(VARY, HeaderValue::from(name.clone()));
     }
