@@ -6,6 +6,12 @@ use std::alloc::System;
 #[cfg(test)]
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
+/// A scripted origin: bytes in, bytes out.
+#[cfg(test)]
+mod backend;
+/// One exchange after another on a connection: reuse, and what forbids it.
+#[cfg(test)]
+mod reuse;
 /// What a request costs on its way through the proxy.
 #[cfg(test)]
 mod allocations;
