@@ -35,6 +35,8 @@ mod request_id;
 mod request_info;
 mod response;
 pub mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;
 pub mod worker;
 
@@ -61,5 +63,11 @@ pub use self::request_id::RequestId;
 pub use self::request_info::{RequestInfo, Scheme};
 pub use self::response::{
     CloseDelimited, IntoResponse, ResponseError, abort, plain_error, plain_error_owned,
+};
+#[cfg(feature = "tls")]
+pub use self::tls::{
+    CertFiles, CertStore, Certificate, CipherSuite, ClientAuth, ClientHello, KeyType,
+    ResolveCertificate, SelfSign, TlsConfig, TlsVersion, UnknownName,
+    generate_self_sign_certificate,
 };
 pub use self::upgrade::{Upgrade, Upgraded};
