@@ -137,6 +137,17 @@ impl Acceptor {
     }
 }
 
+#[cfg(test)]
+impl Acceptor {
+    pub(super) fn root_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.root.config)
+    }
+
+    pub(super) fn host_config(&self, name: &str) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.scope(Some(name)).config)
+    }
+}
+
 impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acceptor")
