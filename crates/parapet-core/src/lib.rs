@@ -40,6 +40,8 @@ pub mod time;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod trust;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;
 pub mod worker;
 
@@ -72,4 +74,10 @@ pub use self::server::{
     Listen, Listener, LocalReply, Server, ServerStats,
 };
 pub use self::trust::{ClientAddress, TrustProxy, trust_cidrs};
+#[cfg(feature = "tls")]
+pub use self::tls::{
+    CertFiles, CertStore, Certificate, CipherSuite, ClientAuth, ClientHello, KeyType,
+    ResolveCertificate, SelfSign, TlsConfig, TlsVersion, UnknownName,
+    generate_self_sign_certificate,
+};
 pub use self::upgrade::{Upgrade, Upgraded};
