@@ -37,11 +37,11 @@ mod request_info;
 mod response;
 mod server;
 pub mod time;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod trust;
-#[cfg(feature = "tls")]
-mod tls;
 mod upgrade;
 pub mod worker;
 
@@ -73,11 +73,11 @@ pub use self::server::{
     Bound, ConnMeta, ConnState, ConnectionError, ConnectionLayer, Connections, Http2, LayerError,
     Listen, Listener, LocalReply, Server, ServerStats,
 };
-pub use self::trust::{ClientAddress, TrustProxy, trust_cidrs};
 #[cfg(feature = "tls")]
 pub use self::tls::{
     CertFiles, CertStore, Certificate, CipherSuite, ClientAuth, ClientHello, KeyType,
     ResolveCertificate, SelfSign, TlsConfig, TlsVersion, UnknownName,
     generate_self_sign_certificate,
 };
+pub use self::trust::{ClientAddress, TrustProxy, trust_cidrs};
 pub use self::upgrade::{Upgrade, Upgraded};

@@ -74,16 +74,10 @@ pub struct Server {
     tls: Option<TlsConfig>,
     layers: Vec<Arc<dyn ConnectionLayer>>,
     hooks: Hooks,
-    trust: TrustOptions,
     background: Vec<BoxFuture<'static, ()>>,
     on_start: Vec<BoxFuture<'static, Result<(), BoxError>>>,
     on_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
     handle: ServerHandle,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct TrustOptions {
-    strict_sni: Option<bool>,
 }
 
 impl Default for Server {
@@ -119,7 +113,6 @@ impl Server {
             tls: None,
             layers: Vec::new(),
             hooks: Hooks::default(),
-            trust: TrustOptions::default(),
             background: Vec::new(),
             on_start: Vec::new(),
             on_hangup: None,
@@ -479,14 +472,6 @@ impl Server {
     #[must_use]
     pub fn http2(mut self, limits: Http2) -> Self {
         self.settings.http2 = limits;
-        self
-    }
-
-    /// Whether the authority must be the TLS server name, or one that the served certificate covers; else 421. Default:
-    /// exact equality as soon as any listener asks for client certificates, else off.
-    #[must_use]
-    pub fn strict_sni(mut self, on: bool) -> Self {
-        self.trust.strict_sni = Some(on);
         self
     }
 

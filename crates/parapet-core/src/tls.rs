@@ -18,11 +18,13 @@ mod tests;
 mod validity;
 mod watch;
 
+pub(crate) use self::acceptor::{Acceptor, Session, TlsAcceptError};
 pub use self::certificate::Certificate;
 pub use self::cipher_suite::CipherSuite;
 pub use self::client_auth::ClientAuth;
 pub use self::client_hello::{ClientHello, ResolveCertificate};
 pub use self::config::{TlsConfig, TlsVersion, UnknownName};
+pub(crate) use self::misdirected::AuthorityCheck;
 pub use self::self_signed::{KeyType, SelfSign, generate_self_sign_certificate};
 pub use self::store::CertStore;
 pub use self::watch::CertFiles;

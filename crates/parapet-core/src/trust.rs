@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use self::networks::Networks;
-pub(crate) use self::step::{TrustStep, Trusted};
+pub(crate) use self::step::TrustStep;
 use crate::{ConnInfo, Error};
 
 /// Which peers are trusted proxies: their `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Real-IP` and, on wish, `Forwarded`

@@ -19,9 +19,9 @@ use super::layer::ConnMeta;
 use super::listen::ListenerContext;
 use super::registry::Registration;
 use super::service::{ConnContext, Service};
-#[cfg(feature = "tls")]
-use super::socket::Rewound;
 use super::socket::{Socket, read_until};
+#[cfg(feature = "tls")]
+use crate::tls::{AuthorityCheck, Session, TlsAcceptError};
 use crate::{BoxFuture, ConnInfo, Io, Protocol, TlsInfo};
 
 /// Serves connections that come from elsewhere: in-memory pipes, own transports.
@@ -75,6 +75,21 @@ struct Ready {
     buffered: BytesMut,
     conn: Arc<ConnInfo>,
     protocol: Protocol,
+    #[cfg(feature = "tls")]
+    authority_check: AuthorityCheck,
+}
+
+impl Ready {
+    fn new(socket: Socket, buffered: BytesMut, conn: Arc<ConnInfo>, protocol: Protocol) -> Self {
+        Self {
+            socket,
+            buffered,
+            conn,
+            protocol,
+            #[cfg(feature = "tls")]
+            authority_check: AuthorityCheck::Off,
+        }
+    }
 }
 
 /// Serves one accepted connection to its end. Panics of layers and resolvers end this connection alone.
@@ -107,7 +122,14 @@ pub(crate) async fn serve_connection(
     };
     ready.conn.set_protocol(ready.protocol);
     closed.conn = Some(Arc::clone(&ready.conn));
-    let context = ConnContext { service, listener, conn: ready.conn, registration };
+    let context = ConnContext {
+        service,
+        listener,
+        conn: ready.conn,
+        registration,
+        #[cfg(feature = "tls")]
+        authority_check: ready.authority_check,
+    };
     match ready.protocol {
         Protocol::Http1 => Http1::new(context, ready.socket, ready.buffered).await,
         Protocol::Http2 => serve_http2(context, ready.socket, ready.buffered).await,
@@ -185,20 +207,21 @@ async fn stages(
     limit_client(service, listener, &conn, registration)?;
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &listener.tls {
-        let (socket, tls) = accept_tls(service, acceptor, socket, &meta).await?;
+        let (socket, tls, authority_check) = accept_tls(service, acceptor, socket, &meta).await?;
         meta.secure = true;
         let protocol = match tls.alpn() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,
         };
         let conn = Arc::new(conn_info(registration.id, listener, &meta, Some(tls)));
-        return Ok(Ready { socket, buffered: BytesMut::new(), conn, protocol });
+        let ready = Ready::new(socket, BytesMut::new(), conn, protocol);
+        return Ok(Ready { authority_check, ..ready });
     }
     if !listener.h2c {
-        return Ok(Ready { socket, buffered: BytesMut::new(), conn, protocol: Protocol::Http1 });
+        return Ok(Ready::new(socket, BytesMut::new(), conn, Protocol::Http1));
     }
     let (socket, buffered, protocol) = detect(service, socket).await?;
-    Ok(Ready { socket, buffered, conn, protocol })
+    Ok(Ready::new(socket, buffered, conn, protocol))
 }
 
 /// Too many connections of one client are closed without a byte, before TLS costs anything.
@@ -255,39 +278,40 @@ async fn accept_tls(
     acceptor: &crate::tls::Acceptor,
     socket: Socket,
     meta: &ConnMeta,
-) -> Result<(Socket, TlsInfo), Refused> {
-    const HANDSHAKE: u8 = 0x16;
-    let mut io = socket.into_boxed();
-    let handshake = async {
-        let mut front = BytesMut::with_capacity(1024);
-        if !read_until(&mut io, &mut front, |bytes| !bytes.is_empty()).await? {
-            return Err(Refused::Quiet);
+) -> Result<(Socket, TlsInfo, AuthorityCheck), Refused> {
+    let handshake = acceptor.accept(socket.into_boxed(), meta.peer());
+    let timeout = service.settings.tls_handshake_timeout;
+    match within(timeout, "tls_handshake_timeout", handshake).await? {
+        Ok(Session { stream, info, check }) => Ok((Socket::Boxed(Box::new(stream)), info, check)),
+        Err(TlsAcceptError::NotTls { io, read }) => {
+            let answer = answer_plain(io, &read);
+            within(timeout, "tls_handshake_timeout", answer).await?;
+            Err(Refused::Failed(ConnectionError::Protocol("not TLS")))
         }
-        if front.first() != Some(&HANDSHAKE) {
-            answer_plain(&mut io, &mut front).await;
-            return Err(Refused::Failed(ConnectionError::Protocol("not TLS")));
-        }
-        let accepted = acceptor.accept(Rewound::new(front, io), meta.peer()).await;
-        let (stream, tls) = accepted.map_err(|error| {
+        Err(TlsAcceptError::ChallengeAnswered) => Err(Refused::Quiet),
+        Err(error) => {
             service.stats.failed_handshakes.add();
-            Refused::Failed(ConnectionError::TlsHandshake(Arc::new(error)))
-        })?;
-        Ok((Socket::Boxed(Box::new(stream)), tls))
-    };
-    within(service.settings.tls_handshake_timeout, "tls_handshake_timeout", handshake).await?
+            Err(Refused::Failed(ConnectionError::TlsHandshake(Arc::new(error.without_io()))))
+        }
+    }
 }
 
 /// A client that speaks plain HTTP on the TLS port is told so, in the version that every client reads.
 #[cfg(feature = "tls")]
-async fn answer_plain(io: &mut crate::BoxIo, front: &mut BytesMut) {
+async fn answer_plain(mut io: crate::BoxIo, read: &[u8]) {
     use tokio::io::AsyncWriteExt;
-    const ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    const ANSWER: &[u8] =
+        b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+        Connection: close\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let mut front = BytesMut::from(read);
     let word = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
     let looks_like_http =
         |bytes: &[u8]| (3..=16).contains(&word(bytes)) && bytes.get(word(bytes)) == Some(&b' ');
     let decided = |bytes: &[u8]| bytes.len() >= 17 || word(bytes) < bytes.len();
     // Errors end the connection, which is what follows anyway.
-    if read_until(io, front, decided).await.is_ok_and(|whole| whole) && looks_like_http(front) {
+    if read_until(&mut io, &mut front, decided).await.is_ok_and(|whole| whole)
+        && looks_like_http(&front)
+    {
         let _ = io.write_all(ANSWER).await;
         let _ = io.shutdown().await;
     }

@@ -5,12 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::uri::Authority;
-
 use super::settings::Settings;
+use crate::Error;
 use crate::conn_info::Values;
 use crate::trust::{TrustProxy, TrustStep};
-use crate::{ConnInfo, Error};
 #[cfg(feature = "tls")]
 use crate::{TlsConfig, tls::Acceptor};
 
@@ -102,7 +100,7 @@ impl Listen {
         }
     }
 
-    /// Name in [`ConnInfo`] and metrics. Default: the address.
+    /// Name in [`ConnInfo`](crate::ConnInfo) and metrics. Default: the address.
     #[must_use]
     pub fn name(self, name: &'static str) -> Self {
         Self { name: Some(name), ..self }
@@ -136,7 +134,7 @@ impl Listen {
         Self { trust: Some(trust), ..self }
     }
 
-    /// A value for all connections of this listener: [`ConnInfo::get`].
+    /// A value for all connections of this listener: [`ConnInfo::get`](crate::ConnInfo::get).
     #[must_use]
     pub fn extension<T: std::any::Any + Send + Sync>(mut self, value: T) -> Self {
         self.values.insert(value);
@@ -154,7 +152,6 @@ impl Listen {
         &self,
         settings: &Settings,
         #[cfg(feature = "tls")] server_tls: Option<&TlsConfig>,
-        #[cfg(feature = "tls")] strict_sni: Option<bool>,
         address: &str,
     ) -> Result<ListenerContext, Error> {
         let mut context = ListenerContext::new(
@@ -165,8 +162,6 @@ impl Listen {
                 Tls::Plain => None,
                 Tls::Own(config) => Some(config),
             },
-            #[cfg(feature = "tls")]
-            strict_sni,
         )?;
         context.name = Arc::from(self.name.unwrap_or(address));
         context.values = self.values.clone();
@@ -274,7 +269,6 @@ impl ListenerContext {
     pub(crate) fn new(
         settings: &Settings,
         #[cfg(feature = "tls")] tls: Option<&TlsConfig>,
-        #[cfg(feature = "tls")] strict_sni: Option<bool>,
     ) -> Result<Self, Error> {
         Ok(Self {
             name: Arc::from(""),
@@ -282,17 +276,7 @@ impl ListenerContext {
             trust: TrustStep::new(settings.trust_proxy.clone(), settings.client_address),
             values: Values::default(),
             #[cfg(feature = "tls")]
-            tls: tls.map(|config| config.build(strict_sni)).transpose()?,
+            tls: tls.map(|config| config.build()).transpose()?,
         })
-    }
-
-    /// Whether a request for `authority` may come over this connection's TLS session (RFC 9110 §7.4).
-    pub(crate) fn allows_authority(&self, conn: &ConnInfo, authority: Option<&Authority>) -> bool {
-        #[cfg(feature = "tls")]
-        if let (Some(acceptor), Some(tls)) = (&self.tls, conn.tls()) {
-            return acceptor.allows(tls, authority.map(Authority::host));
-        }
-        let _ = (conn, authority);
-        true
     }
 }

@@ -28,8 +28,6 @@ pub(crate) struct Plan {
     pub(crate) listens: Vec<Listen>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<TlsConfig>,
-    #[cfg(feature = "tls")]
-    pub(crate) strict_sni: Option<bool>,
     pub(crate) background: Vec<BoxFuture<'static, ()>>,
     pub(crate) on_start: Vec<BoxFuture<'static, Result<(), BoxError>>>,
     pub(crate) on_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -96,8 +94,6 @@ fn listener_context(
         &service.settings,
         #[cfg(feature = "tls")]
         plan.tls.as_ref(),
-        #[cfg(feature = "tls")]
-        plan.strict_sni,
         name,
     )
 }

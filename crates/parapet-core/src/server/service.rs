@@ -54,6 +54,23 @@ pub(crate) struct ConnContext {
     pub(crate) listener: Arc<ListenerContext>,
     pub(crate) conn: Arc<ConnInfo>,
     pub(crate) registration: Registration,
+    #[cfg(feature = "tls")]
+    pub(crate) authority_check: crate::tls::AuthorityCheck,
+}
+
+impl ConnContext {
+    /// Whether a request for `authority` may come over this connection's TLS session (RFC 9110 §7.4).
+    pub(crate) fn allows_authority(&self, authority: Option<&Authority>) -> bool {
+        #[cfg(feature = "tls")]
+        if !self.authority_check.is_off()
+            && let Some(tls) = self.conn.tls()
+        {
+            let host = authority.map_or("", Authority::host);
+            return self.authority_check.allows(tls.server_name(), host);
+        }
+        let _ = authority;
+        true
+    }
 }
 
 /// What the wire said of a request, beside its fields.
@@ -83,7 +100,6 @@ impl Service {
             tls,
             layers,
             hooks,
-            trust,
             background,
             on_start,
             on_hangup,
@@ -99,8 +115,6 @@ impl Service {
             &settings,
             #[cfg(feature = "tls")]
             tls.as_ref(),
-            #[cfg(feature = "tls")]
-            trust.strict_sni,
         )?);
         let service = Arc::new(Self {
             handler: compose(&chain, handler),
@@ -113,14 +127,10 @@ impl Service {
             default_listener,
             settings,
         });
-        #[cfg(not(feature = "tls"))]
-        let _ = trust;
         let plan = super::run::Plan {
             listens,
             #[cfg(feature = "tls")]
             tls,
-            #[cfg(feature = "tls")]
-            strict_sni: trust.strict_sni,
             background,
             on_start,
             on_hangup,

@@ -76,6 +76,19 @@ pub(crate) enum TlsAcceptError<IO> {
     Handshake(#[source] io::Error),
 }
 
+impl<IO> TlsAcceptError<IO> {
+    /// The error without the connection, for hooks and logs.
+    pub(crate) fn without_io(self) -> TlsAcceptError<()> {
+        match self {
+            Self::NotTls { read, .. } => TlsAcceptError::NotTls { io: (), read },
+            Self::UnknownName => TlsAcceptError::UnknownName,
+            Self::NoCertificate => TlsAcceptError::NoCertificate,
+            Self::ChallengeAnswered => TlsAcceptError::ChallengeAnswered,
+            Self::Handshake(error) => TlsAcceptError::Handshake(error),
+        }
+    }
+}
+
 impl Acceptor {
     pub(crate) fn new(root: Scope, hosts: HashMap<Box<str>, Scope>, check: AuthorityCheck) -> Self {
         Self(Arc::new(Scopes { root, hosts, check }))

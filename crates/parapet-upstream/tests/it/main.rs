@@ -6,15 +6,12 @@ use std::alloc::System;
 #[cfg(test)]
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-/// A scripted origin: bytes in, bytes out.
-#[cfg(test)]
-mod backend;
-/// One exchange after another on a connection: reuse, and what forbids it.
-#[cfg(test)]
-mod reuse;
 /// What a request costs on its way through the proxy.
 #[cfg(test)]
 mod allocations;
+/// A scripted origin: bytes in, bytes out.
+#[cfg(test)]
+mod backend;
 /// Tickets and guards of a balancer of one's own.
 #[cfg(test)]
 mod balancer;
@@ -33,6 +30,9 @@ mod refusals;
 /// Which failures are tried again, when, and with what body.
 #[cfg(test)]
 mod retries;
+/// One exchange after another on a connection: reuse, and what forbids it.
+#[cfg(test)]
+mod reuse;
 /// Turns, gates, priorities and swaps.
 #[cfg(test)]
 mod round_robin;

@@ -104,7 +104,7 @@ impl Http1 {
         let Ok(authority) = authority::http1(target_authority, version, &mut headers) else {
             return self.refuse(Refusal::AUTHORITY, now);
         };
-        if !self.allows_authority(authority.as_ref()) {
+        if !self.context.allows_authority(authority.as_ref()) {
             return self.refuse(Refusal::MISDIRECTED, now);
         }
         forget_h2c(&mut headers);
@@ -440,11 +440,6 @@ impl Http1 {
             }
             None => Step::Done,
         }
-    }
-
-    /// Whether the authority may be asked for over this TLS session (RFC 9110 §7.4).
-    fn allows_authority(&self, authority: Option<&http::uri::Authority>) -> bool {
-        self.context.listener.allows_authority(&self.context.conn, authority)
     }
 }
 

@@ -216,7 +216,7 @@ fn request(
     let Ok(authority) = authority::http2(authority, &mut head.headers) else {
         return Err(Box::new((bad_request(), "authority")));
     };
-    if !listener.allows_authority(conn, authority.as_ref()) {
+    if !shared.context.allows_authority(authority.as_ref()) {
         let response = plain_error(StatusCode::MISDIRECTED_REQUEST, "Misdirected Request");
         return Err(Box::new((response, "server_name")));
     }
