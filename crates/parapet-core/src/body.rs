@@ -382,7 +382,7 @@ impl fmt::Debug for Body {
         f.debug_struct("Body")
             .field("kind", &kind)
             .field("known_length", &self.known_length())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -86,6 +86,10 @@ impl From<Arc<dyn Serve>> for Handler {
 #[must_use = "a response future does nothing until it is polled"]
 pub struct ResponseFuture(State);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a ready response costs no box; the future is moved a few times at most"
+)]
 enum State {
     Ready(Option<Response>),
     Boxed(BoxFuture<'static, Response>),
@@ -106,6 +110,7 @@ impl ResponseFuture {
     ///
     /// # Errors
     /// The future itself, when it has to be awaited.
+    #[expect(clippy::result_large_err, reason = "neither side is an error: nothing is boxed")]
     pub fn into_ready(self) -> Result<Response, Self> {
         match self.0 {
             State::Ready(Some(response)) => Ok(response),

@@ -92,11 +92,8 @@ impl http_body::Body for Receiver {
             return Poll::Ready(None);
         }
         self.items.poll_recv(cx).map(|item| match item {
-            Some(Item::Frame(frame)) => {
-                // Nothing may follow them, so they are the end too.
-                self.done = frame.is_trailers();
-                Some(Ok(frame))
-            }
+            // Trailers are an end too: `Body` does not poll behind them.
+            Some(Item::Frame(frame)) => Some(Ok(frame)),
             Some(Item::End) => {
                 self.done = true;
                 None

@@ -109,6 +109,9 @@ async fn the_phases_go_forward_and_wake_those_who_wait() {
     assert_eq!(handle.drain_deadline(), Some(started + Duration::from_secs(40)));
     assert!(!handle.wants_close(started + Duration::from_millis(4_999)));
     assert!(handle.wants_close(started + Duration::from_secs(5)), "from half the wait on");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    handle.shutdown_now();
+    assert_eq!(handle.wait_ends(), Some(started + Duration::from_secs(10)), "begun once");
     handle.enter(DrainPhase::Grace);
     grace.await;
     handle.enter(DrainPhase::Wait);

@@ -10,6 +10,14 @@ fn errors<T: std::error::Error + Send + Sync + 'static>() {}
 #[test]
 fn all_public_types_are_send_sync_and_debug() {
     shared::<Body>();
+    shared::<ConnMeta>();
+    shared::<ConnState>();
+    shared::<ConnectionError>();
+    shared::<Connections>();
+    shared::<Http2>();
+    shared::<Listen>();
+    shared::<LocalReply>();
+    shared::<ServerStats>();
     shared::<BodyEnd<'static>>();
     shared::<Chain>();
     shared::<ClientAddress>();
@@ -47,6 +55,7 @@ fn all_public_types_are_send_sync_and_debug() {
     errors::<BodyError>();
     errors::<Error>();
     errors::<InformationalError>();
+    errors::<LayerError>();
     errors::<SendError>();
     errors::<TlsErrorKind>();
     errors::<path::PathError>();
@@ -65,4 +74,7 @@ fn futures_are_send_and_unpin() {
     fn moves<T: Send + Unpin + Debug>() {}
     moves::<ResponseFuture>();
     moves::<Upgraded>();
+    moves::<Bound>();
+    moves::<Listener>();
+    moves::<Server>();
 }

@@ -1,5 +1,8 @@
 //! What the public API of parapet-core promises, where no socket is needed.
 
+/// The one authority of a request.
+#[cfg(test)]
+mod authority;
 /// Everything public is `Send`, `Sync` and `Debug`.
 #[cfg(test)]
 mod auto_traits;
@@ -15,7 +18,7 @@ mod path;
 /// The facts of a request without a server.
 #[cfg(test)]
 mod request_ext;
-/// Requests, and what became of a response.
+/// Requests, and what became of them.
 #[cfg(test)]
 mod support;
 /// axum and tower-http in a chain, a handler in their place.
