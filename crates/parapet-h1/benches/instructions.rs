@@ -5,8 +5,8 @@
 //! valgrind --tool=callgrind target/release/deps/instructions-* decode-request 1000
 //! ```
 //!
-//! The difference between two counts is the cost of the messages between them. `map` fills a map with the request's
-//! fields and nothing else, the part of `decode-request` that is not this crate's.
+//! The difference between two counts is the cost of the messages between them. `map` makes names and values of the
+//! request's fields, whose places it knows, and fills a map: the part of `decode-request` that is not this crate's.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -179,15 +179,18 @@ fn encode_response(count: u32) -> Result<(), Box<dyn Error>> {
 
 fn fill_map(count: u32) -> Result<(), Box<dyn Error>> {
     let text = std::str::from_utf8(REQUEST)?;
+    let section = BytesMut::from(text).split().freeze();
     let mut fields = Vec::new();
     for (name, value) in text.lines().skip(1).filter_map(|line| line.split_once(": ")) {
-        fields.push((HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?));
+        let start = value.as_ptr() as usize - text.as_ptr() as usize;
+        fields.push((name, start..start + value.len()));
     }
     let mut map = HeaderMap::with_capacity(16);
     for _ in 0..count {
         map.clear();
         for (name, value) in black_box(&fields) {
-            map.try_append(name.clone(), value.clone())?;
+            let name = HeaderName::from_bytes(name.as_bytes())?;
+            map.try_append(name, HeaderValue::from_maybe_shared(section.slice(value.clone()))?)?;
         }
         black_box(&map);
     }

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::DecodeError;
+use crate::scan::Line;
 
 /// Whoever wants to see the fields of a section while its map is built, so that nothing is looked up in it later.
 pub(crate) trait Observe {
@@ -14,26 +15,21 @@ pub(crate) trait Observe {
     ) -> Result<(), DecodeError>;
 }
 
-/// Parses the lines of `section` that end at `ends`, the first of which begins at `start`, into `map`. Values are
-/// slices of `section`.
+/// Parses the field lines of `section` into `map`. Values are slices of `section`.
 #[inline]
 pub(crate) fn parse(
     section: &Bytes,
-    start: usize,
-    ends: &[u32],
+    lines: &[Line],
     map: &mut HeaderMap,
     observer: &mut impl Observe,
 ) -> Result<(), DecodeError> {
-    let mut line_start = start;
-    for end in ends {
-        let end = *end as usize;
-        let line = section.get(line_start..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    for line in lines {
+        let (start, end) = (line.start as usize, line.end as usize);
+        let line = section.get(start..end).unwrap_or_default();
         if let [b' ' | b'\t', ..] = line {
             return Err(DecodeError::Fold); // RFC 9112 §5.2
         }
-        // Names are short: a plain loop is cheaper than a vectored search.
-        let colon = line.iter().position(|byte| *byte == b':').ok_or(DecodeError::FieldLine)?;
+        let colon = find_colon(line).ok_or(DecodeError::FieldLine)?;
         let (name, rest) = line.split_at_checked(colon).ok_or(DecodeError::FieldLine)?;
         // Refuses what is no token, a blank before the colon among it.
         let name = HeaderName::from_bytes(name).map_err(|_| DecodeError::FieldLine)?;
@@ -42,19 +38,35 @@ pub(crate) fn parse(
             _ => rest,
         };
         // Few senders write more than one blank.
-        let (start, length) = match value {
+        let (skipped, length) = match value {
             [b' ' | b'\t', ..] | [.., b' ' | b'\t'] => trimmed(value),
             _ => (0, value.len()),
         };
-        let from = line_start + line.len() - value.len() + start;
+        let from = end - value.len() + skipped;
         let value = section.slice(from..from + length);
         // Refuses NUL, CR and every other control byte but HTAB; passes obs-text.
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| DecodeError::ControlByte)?;
         observer.field(colon, &name, &value)?;
         map.try_append(name, value).map_err(|_| DecodeError::TooManyFields)?;
-        line_start = end + 1;
     }
     Ok(())
+}
+
+/// Eight bytes at a time: names are short, and a call of memchr costs more than most of them (35 instructions a line,
+/// 5 % of a head).
+fn find_colon(line: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    const COLONS: u64 = ONES * b':' as u64;
+    let (words, rest) = line.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        // Zero where the byte is a colon; the lowest zero byte is the lowest that gets its high bit set.
+        let zero = u64::from_le_bytes(*word) ^ COLONS;
+        let found = zero.wrapping_sub(ONES) & !zero & (ONES << 7);
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| *byte == b':').map(|at| line.len() - rest.len() + at)
 }
 
 /// Where the value begins and how long it is without the blanks around it (RFC 9110 §5.6.3).

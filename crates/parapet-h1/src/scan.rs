@@ -1,16 +1,24 @@
-use memchr::memchr;
+use memchr::memchr_iter;
 
 use crate::DecodeError;
 
 /// Finds the empty line that ends a head or trailer section. Goes over each byte once, however the input is cut,
-/// and remembers the line ends for the parse that follows.
+/// and remembers the lines for the parse that follows.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// Up to here there is no line end but those in `ends`.
+    /// Up to here there is no line end but those of `lines`.
     position: usize,
-    /// Offset of the LF of each line before the empty one. Reused from section to section; bounded by
-    /// [`Bounds::lines`].
-    ends: Vec<u32>,
+    /// Where the line begins whose end is looked for.
+    line_start: usize,
+    /// The lines before the empty one. Reused from section to section; bounded by [`Bounds::lines`].
+    lines: Vec<Line>,
+}
+
+/// A line's place in its section, its line end excluded. A section has at most 16 MiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 /// What a section may have, and which of its lines is no field line.
@@ -47,61 +55,53 @@ impl Scan {
         start: &mut S,
     ) -> Result<Option<usize>, DecodeError> {
         let window = buffered.get(..bounds.bytes).unwrap_or(buffered);
-        let mut line_start = self.ends.last().map_or(0, |end| *end as usize + 1);
-        loop {
-            let rest = window.get(self.position..).unwrap_or_default();
-            let Some(offset) = memchr(b'\n', rest) else {
-                self.position = window.len();
-                if self.ends.len() < S::LINES {
-                    start.beginning(window)?;
-                }
-                return if buffered.len() < bounds.bytes {
-                    Ok(None)
-                } else {
-                    Err(bounds.too_large)
-                };
-            };
-            let end = self.position + offset;
-            let raw = window.get(line_start..end).unwrap_or_default();
-            let is_start = self.ends.len() < S::LINES;
+        let from = self.position;
+        for offset in memchr_iter(b'\n', window.get(from..).unwrap_or_default()) {
+            let lf = from + offset;
+            let with_cr = lf > self.line_start && window.get(lf - 1) == Some(&b'\r');
+            let end = lf - usize::from(with_cr);
+            let is_start = self.lines.len() < S::LINES;
             if is_start {
-                start.beginning(raw)?;
+                start.beginning(window.get(self.line_start..lf).unwrap_or_default())?;
             }
-            let line = match raw {
-                [line @ .., b'\r'] => line,
-                line if bounds.bare_lf => line,
-                _ => return Err(DecodeError::BareLf),
-            };
-            self.position = end + 1;
+            if !with_cr && !bounds.bare_lf {
+                return Err(DecodeError::BareLf);
+            }
             if is_start {
-                start.whole(line)?;
-            } else if line.is_empty() {
-                return Ok(Some(self.position));
-            } else if self.ends.len() >= bounds.lines + S::LINES {
+                start.whole(window.get(self.line_start..end).unwrap_or_default())?;
+            } else if end == self.line_start {
+                return Ok(Some(lf + 1));
+            } else if self.lines.len() >= bounds.lines + S::LINES {
                 return Err(bounds.too_many);
             }
-            if self.ends.capacity() == 0 {
-                self.ends.reserve(32); // a browser's head; else the first one would grow it four times
-            }
-            // A section is at most 16 MiB long.
-            self.ends.push(u32::try_from(end).unwrap_or(u32::MAX));
-            line_start = self.position;
+            self.remember(end);
+            self.line_start = lf + 1;
         }
+        self.position = window.len();
+        if self.lines.len() < S::LINES {
+            start.beginning(window)?;
+        }
+        if buffered.len() < bounds.bytes { Ok(None) } else { Err(bounds.too_large) }
     }
 
-    /// Number of field lines found.
-    pub(crate) fn field_lines<S: StartLine>(&self) -> usize {
-        self.ends.len().saturating_sub(S::LINES)
+    #[inline]
+    fn remember(&mut self, end: usize) {
+        if self.lines.capacity() == 0 {
+            self.lines.reserve(32); // a browser's head; else the first one would grow it four times
+        }
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        self.lines.push(Line { start: place(self.line_start), end: place(end) });
     }
 
-    /// Where each line of the section ends, the start line's first if there is one.
-    pub(crate) fn ends(&self) -> &[u32] {
-        &self.ends
+    /// The lines of the complete section, the start line first if there is one.
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
     }
 
     /// Forgets the section.
     pub(crate) fn reset(&mut self) {
         self.position = 0;
-        self.ends.clear();
+        self.line_start = 0;
+        self.lines.clear();
     }
 }

@@ -204,9 +204,7 @@ impl RequestDecoder {
 
     fn complete(&mut self, input: &mut BytesMut, end: usize) -> Result<RequestEvent, DecodeError> {
         let section = input.split_to(end).freeze();
-        let ends = self.scan.ends();
-        let (first, lines) = ends.split_first().ok_or(DecodeError::RequestLine)?;
-        let first = *first as usize;
+        let lines = self.scan.lines().get(1..).unwrap_or_default();
         let line = self.line;
         let method = Method::from_bytes(section.get(..line.method_end).unwrap_or_default())
             .map_err(|_| DecodeError::RequestLine)?;
@@ -218,7 +216,7 @@ impl RequestDecoder {
         let mut headers = std::mem::take(&mut self.spare);
         head::prepare(&mut headers, lines.len());
         let mut facts = Facts { http10: line.version == Version::HTTP_10, ..Facts::default() };
-        head::parse(&section, first + 1, lines, &mut headers, &mut facts)?;
+        head::parse(&section, lines, &mut headers, &mut facts)?;
         self.scan.reset();
         let framing =
             if method == Method::CONNECT { facts.no_content()? } else { facts.framing()? };

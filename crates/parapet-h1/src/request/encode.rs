@@ -1,6 +1,6 @@
 use bytes::BytesMut;
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Uri, header};
 
 use crate::write::{self, Case, Outbound};
 use crate::{Connection, EncodeError, Framing, Wrap};
@@ -92,7 +92,7 @@ impl RequestEncoder {
         let first = parts.headers.iter().next().filter(|(name, _)| *name == header::HOST);
         let host = match first.map(|(_, host)| host).or_else(|| parts.headers.get(header::HOST)) {
             Some(host) => host.as_bytes(),
-            None => parts.uri.authority().ok_or(EncodeError::Host)?.as_str().as_bytes(),
+            None => authority(&parts.uri).ok_or(EncodeError::Host)?.as_bytes(),
         };
         write::field(out, self.case, b"host", host);
         let te = self.fields(out, &parts.headers, connection == Connection::Upgrade)?;
@@ -151,9 +151,7 @@ impl RequestEncoder {
 
 fn request_line(out: &mut BytesMut, parts: &Parts) -> Result<(), EncodeError> {
     let target = match parts.uri.path_and_query() {
-        _ if parts.method == Method::CONNECT => {
-            parts.uri.authority().ok_or(EncodeError::Target)?.as_str()
-        }
+        _ if parts.method == Method::CONNECT => authority(&parts.uri).ok_or(EncodeError::Target)?,
         Some(target) => target.as_str(),
         None => "/",
     };
@@ -175,6 +173,11 @@ fn request_line(out: &mut BytesMut, parts: &Parts) -> Result<(), EncodeError> {
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     Ok(())
+}
+
+/// Host and port. Userinfo is a credential and stays here (RFC 9110 §4.2.4).
+fn authority(uri: &Uri) -> Option<&str> {
+    uri.authority()?.as_str().rsplit('@').next()
 }
 
 /// Methods whose content an origin expects even when there is none.

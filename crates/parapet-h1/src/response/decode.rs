@@ -233,12 +233,12 @@ impl ResponseDecoder {
         }
         let section = input.split_to(end).freeze();
         let mut headers = if interim { HeaderMap::new() } else { std::mem::take(&mut self.spare) };
-        let (first, lines) = self.scan.ends().split_first().ok_or(DecodeError::StatusLine)?;
+        let lines = self.scan.lines().get(1..).unwrap_or_default();
         head::prepare(&mut headers, lines.len());
         let tunnel = switches || (self.kind.connect && status.is_success());
         let unread = tunnel || interim || status == StatusCode::NO_CONTENT;
         let mut facts = Facts { http10: version == Version::HTTP_10, unread, ..Facts::default() };
-        head::parse(&section, *first as usize + 1, lines, &mut headers, &mut facts)?;
+        head::parse(&section, lines, &mut headers, &mut facts)?;
         self.scan.reset();
         facts.correct(&mut headers);
         let response = InboundResponse { status, version, headers };

@@ -95,9 +95,9 @@ impl ResponseEncoder {
             _ if switches => out.extend_from_slice(b"connection: Upgrade\r\n"),
             _ if tunnel => {}
             _ if self.closes => out.extend_from_slice(b"connection: close\r\n"),
-            Connection::Upgrade => out.extend_from_slice(b"connection: Upgrade\r\n"),
-            Connection::KeepAlive if http10 => out.extend_from_slice(b"connection: keep-alive\r\n"),
-            Connection::KeepAlive | Connection::Close => {}
+            Connection::Upgrade if !http10 => out.extend_from_slice(b"connection: Upgrade\r\n"),
+            _ if http10 => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            Connection::KeepAlive | Connection::Close | Connection::Upgrade => {}
         }
         out.extend_from_slice(b"\r\n");
         Ok(())

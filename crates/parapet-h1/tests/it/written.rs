@@ -146,6 +146,21 @@ fn a_request_is_written_exactly() {
 }
 
 #[test]
+fn userinfo_is_never_sent() {
+    let rows = [
+        ("GET", "http://user:secret@h:8/", "GET / HTTP/1.1\r\nhost: h:8\r\n\r\n"),
+        ("CONNECT", "user:secret@h:443", "CONNECT h:443 HTTP/1.1\r\nhost: h:443\r\n\r\n"),
+    ];
+    for (method, uri, expected) in rows {
+        let parts = request(method, uri, &[]);
+        assert_eq!(
+            sent(&parts, Framing::None, Connection::KeepAlive, false, &[], None).unwrap(),
+            expected
+        );
+    }
+}
+
+#[test]
 fn title_case_is_written_exactly() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-check-sum", HeaderValue::from_static("a-b"));
@@ -255,7 +270,7 @@ fn a_head_with_content_is_written_exactly() {
 #[rustfmt::skip] // a table
 #[test]
 fn a_head_without_content_is_written_exactly() {
-    use Connection::KeepAlive;
+    use Connection::{KeepAlive, Upgrade};
     let (v11, v10, get, head) = (Version::HTTP_11, Version::HTTP_10, Method::GET, Method::HEAD);
     let switch = &[("upgrade", "websocket"), ("content-length", "1")];
     check_heads(&[
@@ -269,6 +284,7 @@ fn a_head_without_content_is_written_exactly() {
         (304, &[], v11, get.clone(), Framing::Length(7), KeepAlive, "304 Not Modified\r\n"),
         (204, FRAMED, v11, get.clone(), Framing::Length(0), KeepAlive, "204 No Content\r\nx-a: 1\r\n"),
         (204, &[], v10, get.clone(), Framing::None, KeepAlive, "204 No Content\r\nconnection: keep-alive\r\n"),
+        (204, &[], v10, get.clone(), Framing::None, Upgrade, "204 No Content\r\nconnection: keep-alive\r\n"),
         (101, switch, v11, get, Framing::None, KeepAlive,
             "101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"),
         (200, FRAMED, v11, Method::CONNECT, Framing::None, KeepAlive, "200 OK\r\nx-a: 1\r\n"),
