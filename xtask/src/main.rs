@@ -1,2 +1,69 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: the checks of the workspace, the benches beside other proxies, and the runs against programs of
+//! other people. `cargo xtask help` lists the commands.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal: what it finds out goes to standard output"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures wall-clock time; there is no runtime whose time could pause"
+)]
+
+mod alone;
+mod args;
+mod ci;
+mod error;
+mod examples;
+mod house;
+mod http1;
+mod process;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::args::Args;
+use crate::error::Result;
+use crate::workspace::Workspace;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut line = format!("xtask: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(next) = cause {
+                line = format!("{line}: {next}");
+                cause = next.source();
+            }
+            eprintln!("{line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_default();
+    let args = Args::new(words);
+    match command.as_str() {
+        "ci" => ci::run(&Workspace::find()?, args),
+        "house" => house::run(&Workspace::find()?, args),
+        "" | "help" | "-h" | "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => {
+            Err(error::Error::Usage(format!("no command {other:?}; `cargo xtask help` lists them")))
+        }
+    }
+}
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  ci                      every check: format, clippy, house rules, tests, docs, each crate alone, fuzz targets,
+                          cargo-deny, examples; stops at the first failure
+  house                   the house rules alone";
