@@ -10,9 +10,12 @@
     clippy::disallowed_methods,
     reason = "it measures wall-clock time; there is no runtime whose time could pause"
 )]
+#![expect(clippy::cast_precision_loss, reason = "counts and bytes become figures of three digits")]
 
 mod alone;
 mod args;
+mod bench;
+mod certificate;
 mod ci;
 mod error;
 mod examples;
@@ -51,6 +54,7 @@ fn run() -> Result<()> {
     match command.as_str() {
         "ci" => ci::run(&Workspace::find()?, args),
         "house" => house::run(&Workspace::find()?, args),
+        "bench" => bench::run(&Workspace::find()?, args),
         "" | "help" | "-h" | "--help" => {
             println!("{USAGE}");
             Ok(())
@@ -66,4 +70,14 @@ cargo xtask COMMAND
 
   ci                      every check: format, clippy, house rules, tests, docs, each crate alone, fuzz targets,
                           cargo-deny, examples; stops at the first failure
-  house                   the house rules alone";
+  house                   the house rules alone
+  bench                   parapet beside nginx, HAProxy and Pingora; writes benches/RESULTS.md
+    --rounds N            rounds of the interleaved run (default 3)
+    --seconds S           seconds of load in each cell (default 5)
+    --quick               one round of one second, nothing written
+    --only NAMES          comma-separated scenarios (1k, 1m, new, tls, h2, upload) and proxies (parapet, nginx,
+                          haproxy, haproxy-tcp, pingora); nothing written
+    --strace              system calls per request of the edge
+    --callgrind           instructions per request of the edge; --requests N (default 2000), --record appends a line
+                          to benches/instructions.tsv
+    --memory              resident bytes of an idle connection; --connections N (default 2000)";
