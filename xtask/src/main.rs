@@ -21,6 +21,7 @@ mod error;
 mod examples;
 mod house;
 mod http1;
+mod interop;
 mod process;
 mod tools;
 mod workspace;
@@ -55,6 +56,7 @@ fn run() -> Result<()> {
         "ci" => ci::run(&Workspace::find()?, args),
         "house" => house::run(&Workspace::find()?, args),
         "bench" => bench::run(&Workspace::find()?, args),
+        "interop" => interop::run(&Workspace::find()?, args),
         "" | "help" | "-h" | "--help" => {
             println!("{USAGE}");
             Ok(())
@@ -80,4 +82,7 @@ cargo xtask COMMAND
     --strace              system calls per request of the edge
     --callgrind           instructions per request of the edge; --requests N (default 2000), --record appends a line
                           to benches/instructions.tsv
-    --memory              resident bytes of an idle connection; --connections N (default 2000)";
+    --memory              resident bytes of an idle connection; --connections N (default 2000)
+  interop                 curl, nghttp, varnishtest, slowhttptest, WebSocket, gRPC and sslyze against the edge
+    --only NAMES          comma-separated groups: curl, http2, wire, slow, websocket, grpc, tls
+    --edge FILE           another program with the edge's flags in its place";
