@@ -52,7 +52,8 @@ fn has_example(lib: &str) -> bool {
     })
 }
 
-/// One integration binary, so that there is one link step.
+/// One integration binary, so that there is one link step, and one for counts of allocations where there are any: the
+/// counting allocator is the whole process's.
 fn tests(member: &Member, dir: &Path, findings: &mut Findings) -> Result<()> {
     let tests = member.dir.join("tests");
     if !tests.is_dir() {
@@ -61,8 +62,10 @@ fn tests(member: &Member, dir: &Path, findings: &mut Findings) -> Result<()> {
     for entry in std::fs::read_dir(&tests).doing(|| format!("list {}", tests.display()))? {
         let path = entry.doing(|| format!("list {}", tests.display()))?.path();
         let is_rust = path.extension().is_some_and(|ending| ending == "rs");
-        let is_other_binary =
-            path.join("main.rs").is_file() && path.file_name().is_some_and(|name| name != "it");
+        let is_other_binary = path.join("main.rs").is_file()
+            && !BINARIES
+                .iter()
+                .any(|name| path.file_name().is_some_and(|of_path| of_path == *name));
         if is_rust || is_other_binary {
             let shown = dir.join("tests").join(path.file_name().unwrap_or_default());
             findings.broken(shown.display(), "tests are modules of tests/it/main.rs");
@@ -83,7 +86,7 @@ fn untested_modules(main: &str) -> Vec<&str> {
     let mut bare = Vec::new();
     let mut is_test = false;
     for line in main.lines().map(str::trim) {
-        is_test |= line.starts_with("#[cfg(test)]");
+        is_test |= line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test,");
         let declaration = line.strip_prefix("#[cfg(test)]").unwrap_or(line).trim();
         if let Some(name) = declaration.strip_prefix("mod ").and_then(|rest| rest.split(';').next())
         {
@@ -95,6 +98,8 @@ fn untested_modules(main: &str) -> Vec<&str> {
     }
     bare
 }
+
+const BINARIES: &[&str] = &["it", "alloc"];
 
 const INHERITED: &[&str] = &["version", "edition", "rust-version", "license"];
 
@@ -138,7 +143,8 @@ mod tests {
         assert!(has_example("//! Does x.\n//!\n//! ```\n//! x();\n//! ```\n"));
         assert!(has_example("#![doc = include_str!(\"../README.md\")]\n"));
         assert!(!has_example("//! Does x.\n/// ```\nfn x() {}\n"));
-        let main = "//! Docs.\n#[cfg(test)]\nmod a;\n#[cfg(test)] mod b; // purpose\nmod c;\n";
+        let main = "//! Docs.\n#[cfg(test)]\nmod a;\n#[cfg(test)] mod b; // purpose\nmod c;\n\
+                    #[cfg(all(test, feature = \"x\"))]\nmod d;\n";
         assert_eq!(untested_modules(main), ["c"]);
     }
 }
