@@ -2,11 +2,13 @@
 
 mod callgrind;
 mod compare;
+mod drain;
 mod load;
 mod memory;
 mod proxy;
 mod site;
 mod strace;
+mod stream;
 mod table;
 
 use crate::args::Args;
@@ -16,17 +18,26 @@ use crate::workspace::Workspace;
 
 /// The command `cargo xtask bench`.
 pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<()> {
-    let modes = [args.switch("--strace"), args.switch("--callgrind"), args.switch("--memory")];
-    match modes {
-        [false, false, false] => compare::run(workspace, args),
-        [true, false, false] => strace::run(workspace, args),
-        [false, true, false] => callgrind::run(workspace, args),
-        [false, false, true] => memory::run(workspace, args),
+    let named: Vec<&Mode> = MODES.iter().filter(|(switch, _)| args.switch(switch)).collect();
+    match named.as_slice() {
+        [] => compare::run(workspace, args),
+        [(_, mode)] => mode(workspace, args),
         _ => Err(Error::Usage(
-            "--strace, --callgrind and --memory are runs of their own: name one".to_owned(),
+            "each of --strace, --callgrind and their like is a run of its own: name one".to_owned(),
         )),
     }
 }
+
+type Mode = (&'static str, fn(&Workspace, Args) -> Result<()>);
+
+/// Runs that measure one thing, beside the comparison.
+const MODES: &[Mode] = &[
+    ("--strace", strace::run),
+    ("--callgrind", callgrind::run),
+    ("--memory", memory::run),
+    ("--stream", stream::run),
+    ("--drain", drain::run),
+];
 
 /// Programs that every run needs.
 fn needs(more: &[Debian]) -> Result<()> {

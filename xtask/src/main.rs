@@ -35,6 +35,8 @@ use crate::workspace::Workspace;
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
+        // Each failure was told where it came up, and the closing line stands.
+        Err(error::Error::Failed(_)) => ExitCode::FAILURE,
         Err(error) => {
             let mut line = format!("xtask: {error}");
             let mut cause = std::error::Error::source(&error);
@@ -83,6 +85,8 @@ cargo xtask COMMAND
     --callgrind           instructions per request of the edge; --requests N (default 2000), --record appends a line
                           to benches/instructions.tsv
     --memory              resident bytes of an idle connection; --connections N (default 2000)
+    --stream              peak resident memory while 1 GiB goes down, and up
+    --drain               SIGTERM under load: what breaks, and when new connections are refused
   interop                 curl, nghttp, varnishtest, slowhttptest, WebSocket, gRPC and sslyze against the edge
     --only NAMES          comma-separated groups: curl, http2, wire, slow, websocket, grpc, tls
     --edge FILE           another program with the edge's flags in its place";

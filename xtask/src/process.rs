@@ -161,13 +161,22 @@ impl Cpu {
 
 /// Resident bytes of a process and its children.
 pub(crate) fn resident(pid: u32) -> Result<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// The most bytes that were resident at a time, of a process and its children.
+pub(crate) fn peak_resident(pid: u32) -> Result<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, field: &str) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = std::fs::read_to_string(&path).doing(|| format!("read {path}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
     let kib: u64 = line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0);
     let mut sum = kib * 1024;
     for child in children(pid) {
-        sum += resident(child)?;
+        sum += status_bytes(child, field)?;
     }
     Ok(sum)
 }

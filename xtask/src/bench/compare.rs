@@ -129,7 +129,7 @@ fn sample(used: Cpu, counted: Counted, resident: u64) -> Sample {
         p50: counted.p50_micros / 1e3,
         p99: counted.p99_micros / 1e3,
         resident: resident as f64 / (1024.0 * 1024.0),
-        failed: counted.failed,
+        failed: counted.failed + counted.refused,
     }
 }
 

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -31,6 +32,8 @@ enum Wire {
 pub(crate) struct Counted {
     pub(crate) requests: f64,
     pub(crate) seconds: f64,
+    /// Connections that could not be made.
+    pub(crate) refused: f64,
     /// Requests without an answer, and answers that are no success.
     pub(crate) failed: f64,
     pub(crate) p50_micros: f64,
@@ -111,6 +114,11 @@ impl Scenario {
         }
     }
 
+    /// Loads whatever listens at the address, in the clear.
+    pub(crate) fn wrk_at(self, clients: &Path, plain: SocketAddr, seconds: u32) -> Result<Counted> {
+        self.wrk(clients, &format!("http://{plain}{}", self.path), seconds)
+    }
+
     fn wrk(self, clients: &Path, url: &str, seconds: u32) -> Result<Counted> {
         let mut command = pinned(LOAD_CORE, &tools::which("wrk").unwrap_or_else(|| "wrk".into()));
         command.args([
@@ -139,7 +147,8 @@ impl Scenario {
         Ok(Counted {
             requests: figure("requests"),
             seconds: figure("micros") / 1e6,
-            failed: figure("failed") + figure("status"),
+            refused: figure("connect"),
+            failed: ["read", "write", "timeout", "status"].map(figure).iter().sum(),
             p50_micros: figure("p50"),
             p99_micros: figure("p99"),
         })
@@ -194,6 +203,7 @@ fn counted_by_h2load(log: &str, seconds: f64) -> Option<Counted> {
     Some(Counted {
         requests: durations.len() as f64,
         seconds,
+        refused: 0.0, // a connection that fails ends h2load
         failed,
         p50_micros: at(50)?,
         p99_micros: at(99)?,
