@@ -11,6 +11,8 @@ pub(crate) struct Client {
     stream: TcpStream,
     /// Bytes read and not yet consumed.
     buffer: Vec<u8>,
+    /// A byte of the answer to the last request has come.
+    has_begun: bool,
 }
 
 /// What came back.
@@ -28,11 +30,12 @@ impl Client {
         stream.set_read_timeout(Some(WAIT)).doing(doing)?;
         stream.set_write_timeout(Some(WAIT)).doing(doing)?;
         stream.set_nodelay(true).doing(doing)?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self { stream, buffer: Vec::new(), has_begun: false })
     }
 
     /// Sends `request`, a whole message that asks with GET, and reads the answer up to its end.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> Result<Answer> {
+        self.has_begun = false;
         self.stream.write_all(request).doing(|| "send a request".to_owned())?;
         let end = loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
@@ -55,6 +58,11 @@ impl Client {
             _ => return Err(Error::answer("the answer's framing", "a length or chunks", &head)),
         };
         Ok(Answer { status, head, body })
+    }
+
+    /// Whether a byte of the answer to the last request has come.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     fn chunks(&mut self) -> Result<Vec<u8>> {
@@ -100,7 +108,8 @@ impl Client {
                 String::from_utf8_lossy(&self.buffer),
             ));
         }
-        self.buffer.extend(chunk.iter().take(count));
+        self.has_begun = true;
+        self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
         Ok(())
     }
 }

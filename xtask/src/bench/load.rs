@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -112,11 +111,6 @@ impl Scenario {
             }
             Wire::Tls => self.wrk(clients, &format!("https://{}{}", proxy.tls, self.path), seconds),
         }
-    }
-
-    /// Loads whatever listens at the address, in the clear.
-    pub(crate) fn wrk_at(self, clients: &Path, plain: SocketAddr, seconds: u32) -> Result<Counted> {
-        self.wrk(clients, &format!("http://{plain}{}", self.path), seconds)
     }
 
     fn wrk(self, clients: &Path, url: &str, seconds: u32) -> Result<Counted> {
