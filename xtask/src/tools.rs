@@ -23,21 +23,7 @@ pub(crate) fn debian(wanted: &[Debian]) -> Result<()> {
     }
     let packages: Vec<&str> = absent.iter().map(|tool| tool.package).collect();
     let line = format!("apt-get install -y {}", packages.join(" "));
-    if which("apt-get").is_some() && rustix::process::getuid().is_root() {
-        println!("  installing: {line}");
-        let apt = |args: &[&str]| {
-            let mut command = Command::new("apt-get");
-            command.env("DEBIAN_FRONTEND", "noninteractive").args(args).stdin(Stdio::null());
-            command.output().doing(|| "run apt-get".to_owned())
-        };
-        // A list of packages that is too old for its mirror is the usual cause of a failure; fetch it and try again.
-        let mut install = vec!["install", "-y", "--no-install-recommends"];
-        install.extend(&packages);
-        if !apt(&install)?.status.success() {
-            apt(&["update"])?;
-            apt(&install)?;
-        }
-    }
+    apt_install(&packages)?;
     let absent: Vec<&str> = absent
         .iter()
         .filter(|tool| which(tool.program).is_none())
@@ -47,6 +33,26 @@ pub(crate) fn debian(wanted: &[Debian]) -> Result<()> {
         return Ok(());
     }
     Err(Error::Missing { what: absent.join(", "), fix: format!("as root: {line}") })
+}
+
+/// Installs Debian packages, if this is Debian and we may. Whether that helped is for the caller to see.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    if which("apt-get").is_none() || !rustix::process::getuid().is_root() {
+        return Ok(());
+    }
+    println!("  installing: apt-get install -y {}", packages.join(" "));
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(args).stdin(Stdio::null());
+        command.output().doing(|| "run apt-get".to_owned())
+    };
+    // A list of packages that is too old for its mirror is the usual cause of a failure; fetch it and try again.
+    let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    if !apt(&install)?.status.success() {
+        apt(&["update"])?;
+        apt(&install)?;
+    }
+    Ok(())
 }
 
 /// Installs the cargo subcommand `name` if it is not there. Returns how long that took.
@@ -81,8 +87,12 @@ pub(crate) fn python(dir: &Path, packages: &[&str]) -> Result<PathBuf> {
     let quiet = |command: &mut Command| {
         command.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
     };
-    if !python.is_file() && !quiet(Command::new("python3").args(["-m", "venv"]).arg(dir)) {
-        return Err(missing("python3 with venv".to_owned()));
+    let make = || quiet(Command::new("python3").args(["-m", "venv"]).arg(dir));
+    if !python.is_file() && !make() {
+        apt_install(&["python3-venv"])?; // Debian keeps the module in a package of its own
+        if !make() {
+            return Err(missing("python3 with its module venv (Debian: python3-venv)".to_owned()));
+        }
     }
     let stamp = dir.join("installed.txt");
     let wanted = packages.join("\n");
