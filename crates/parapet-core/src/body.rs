@@ -226,6 +226,11 @@ impl Body {
         self.riders.close(&Outcome::Complete);
     }
 
+    /// Whether the response is the hand-over of its connection.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        matches!(self.kind, Kind::Tunnel(_))
+    }
+
     /// Takes the tunnel out, if the response is the hand-over of its connection.
     pub(crate) fn take_tunnel(&mut self) -> Option<Tunnel> {
         match std::mem::replace(&mut self.kind, Kind::Done) {

@@ -1,6 +1,6 @@
 use std::any::Any;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -57,6 +57,26 @@ impl ConnInfo {
             requests_served: AtomicU64::new(0),
         });
         &NONE
+    }
+
+    /// Facts of a connection of which only the peer is known: what a predicate sees of an address in a forwarding field.
+    pub(crate) fn of_peer(peer: IpAddr) -> Self {
+        let none = Self::none();
+        Self {
+            id: 0,
+            listener: Arc::clone(&none.listener),
+            local_addr: None,
+            peer_addr: Some(SocketAddr::new(peer, 0)),
+            socket_peer: None,
+            unix_peer: false,
+            accepted_at: none.accepted_at,
+            secure: false,
+            tls: None,
+            values: Values::default(),
+            peer_text: OnceLock::new(),
+            protocol: AtomicU8::new(0),
+            requests_served: AtomicU64::new(0),
+        }
     }
 
     /// Number of the connection, unique in the process; 0: no connection.

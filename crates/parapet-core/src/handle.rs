@@ -165,6 +165,13 @@ impl ServerHandle {
         }
     }
 
+    /// Sets the times of the drain; called by the builder only, before anything serves.
+    pub(crate) fn set_times(&self, wait: Duration, grace: Option<Duration>) {
+        let mut times = lock(&self.0.times);
+        times.wait = wait;
+        times.grace = grace;
+    }
+
     /// Begins the drain; only the first call does. `skip_wait` leaves the wait phase out.
     pub(crate) fn begin_drain(&self, skip_wait: bool) {
         {

@@ -15,6 +15,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod authority;
 mod body;
 mod chain;
 mod cond;
@@ -35,7 +36,11 @@ mod request_ext;
 mod request_id;
 mod request_info;
 mod response;
+mod server;
 pub mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
+mod trust;
 mod upgrade;
 pub mod worker;
 
@@ -64,4 +69,9 @@ pub use self::request_info::{RequestInfo, Scheme};
 pub use self::response::{
     CloseDelimited, IntoResponse, ResponseError, abort, plain_error, plain_error_owned,
 };
+pub use self::server::{
+    Bound, ConnMeta, ConnState, ConnectionError, ConnectionLayer, Connections, Http2, LayerError,
+    Listen, Listener, LocalReply, Server, ServerStats,
+};
+pub use self::trust::{ClientAddress, TrustProxy, trust_cidrs};
 pub use self::upgrade::{Upgrade, Upgraded};

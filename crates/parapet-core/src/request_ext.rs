@@ -113,9 +113,14 @@ pub trait RequestExt: Head {
             None => PathAndQuery::try_from(raw)?,
         };
         let mut parts = self.uri().clone().into_parts();
-        parts.path_and_query = Some(target);
+        let received = parts.path_and_query.replace(target);
         if let Ok(uri) = Uri::from_parts(parts) {
             *self.uri_mut() = uri;
+            // A request made in-process has none yet.
+            let original = &mut info_mut(self).original_target;
+            if original.is_none() {
+                *original = received;
+            }
         }
         Ok(())
     }
