@@ -1,6 +1,10 @@
 //! What a path is: one reading that every layer goes by, so that no encoding makes two layers see two paths.
 
+mod pattern;
+
 use std::borrow::Cow;
+
+pub use self::pattern::{PatternError, check_pattern};
 
 /// Why a path is refused: servers behind a proxy disagree on what it means.
 #[non_exhaustive]
@@ -44,11 +48,7 @@ pub fn normal(raw: &[u8]) -> Result<Cow<'_, [u8]>, PathError> {
     let mut out = rooted(raw);
     let mut reading = Reading::default();
     let mut rest = raw;
-    loop {
-        let (run, behind) = split_run(rest);
-        reading.run(run);
-        out.extend_from_slice(run);
-        let Some((byte, tail)) = decode_first(behind)? else { break };
+    while let Some((byte, tail)) = decode_first(rest)? {
         reading.byte(byte)?;
         if is_separator(byte) {
             remove_dots(&mut out, false);
@@ -87,10 +87,7 @@ pub fn resolve(raw: &str) -> Result<Cow<'_, str>, PathError> {
     }
     let mut reading = Reading::default();
     let mut rest = bytes;
-    loop {
-        let (run, behind) = split_run(rest);
-        reading.run(run);
-        let Some((byte, tail)) = decode_first(behind)? else { break };
+    while let Some((byte, tail)) = decode_first(rest)? {
         reading.byte(byte)?;
         rest = tail;
     }
@@ -136,14 +133,14 @@ fn is_plain(raw: &[u8]) -> bool {
     let [b'/', behind @ ..] = raw else { return false };
     let mut odd = false;
     for (&byte, &next) in raw.iter().zip(behind) {
-        odd |= byte == b'/' && matches!(next, b'/' | b'.') || is_odd(next);
+        odd |= (byte == b'/') & ((next == b'/') | (next == b'.')) | is_odd(next);
     }
     !odd
 }
 
 /// NUL and bytes from 0x80 on (an overlong form may be there) have to be looked at as well.
 fn is_odd(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b';' | 0 | 0x80..)
+    (byte == b'%') | (byte == b'\\') | (byte == b';') | (byte == 0) | (byte >= 0x80)
 }
 
 /// Room for the result, which is never longer than `raw` from its first slash on.
@@ -155,13 +152,6 @@ fn rooted(raw: &[u8]) -> Vec<u8> {
 
 fn is_separator(byte: u8) -> bool {
     byte == b'/' || byte == b'\\'
-}
-
-/// Splits bytes off the start that no rule looks at: they stay as they are.
-fn split_run(raw: &[u8]) -> (&[u8], &[u8]) {
-    let ends = |&byte: &u8| is_odd(byte) || byte == b'/' || byte == b'.';
-    let end = raw.iter().position(ends).unwrap_or(raw.len());
-    raw.split_at_checked(end).unwrap_or((raw, b""))
 }
 
 /// The first byte of `raw` with its escape decoded, and what is behind it.
@@ -255,14 +245,6 @@ enum Segment {
 }
 
 impl Reading {
-    /// Bytes of [`split_run`].
-    fn run(&mut self, run: &[u8]) {
-        if !run.is_empty() {
-            self.segment = Segment::Other;
-            self.last = 0;
-        }
-    }
-
     fn byte(&mut self, byte: u8) -> Result<(), PathError> {
         self.last = self.last << 8 | u32::from(byte);
         if is_overlong(self.last) {
