@@ -72,7 +72,7 @@ struct NonWww(bool);
 
 impl Rule for Www {
     fn may_be_due(&self, request: &Request) -> bool {
-        request.authority().is_some_and(|authority| strip_www(authority.as_str()).is_none())
+        request.authority().is_some_and(|authority| !begins_www(authority.as_str()))
     }
 
     fn decide(&self, url: RequestUrl<'_>) -> Decision {
@@ -83,7 +83,7 @@ impl Rule for Www {
 
 impl Rule for NonWww {
     fn may_be_due(&self, request: &Request) -> bool {
-        request.authority().is_some_and(|authority| strip_www(authority.as_str()).is_some())
+        request.authority().is_some_and(|authority| begins_www(authority.as_str()))
     }
 
     fn decide(&self, url: RequestUrl<'_>) -> Decision {
@@ -126,8 +126,11 @@ fn move_host(
 
 /// What follows `www.`, in any case.
 fn strip_www(name: &str) -> Option<&str> {
-    let (www, rest) = name.split_at_checked(4)?;
-    www.eq_ignore_ascii_case("www.").then_some(rest)
+    if begins_www(name) { name.get(4..) } else { None }
+}
+
+fn begins_www(name: &str) -> bool {
+    name.as_bytes().first_chunk::<4>().is_some_and(|www| www.eq_ignore_ascii_case(b"www."))
 }
 
 /// Whether `name` has at least two labels, none of them empty.
