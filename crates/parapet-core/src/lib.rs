@@ -26,6 +26,7 @@ mod from_fn;
 mod handle;
 mod handler;
 mod informational;
+mod live;
 mod log_record;
 mod middleware;
 mod notes;
@@ -60,6 +61,7 @@ pub use self::handler::{
     ResponseHead, Serve, handler_fn, handler_fn_with,
 };
 pub use self::informational::{InformationalError, InformationalSink};
+pub use self::live::{Live, LiveLayer, live};
 pub use self::log_record::{LogFields, LogRecord, LogValue};
 pub use self::middleware::{Middleware, terminal};
 pub use self::notes::Notes;

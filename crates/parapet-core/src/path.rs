@@ -1,6 +1,10 @@
 //! What a path is: one reading that every layer goes by, so that no encoding makes two layers see two paths.
 
+mod pattern;
+
 use std::borrow::Cow;
+
+pub use self::pattern::{PatternError, check_pattern};
 
 /// Why a path is refused: servers behind a proxy disagree on what it means.
 #[non_exhaustive]
