@@ -225,7 +225,8 @@ impl ServerHandle {
         }
     }
 
-    pub(crate) fn is_forced(&self) -> bool {
+    /// Whether [`shutdown_now`](Self::shutdown_now) was called, or a second signal came: what is in progress is cut.
+    pub fn is_forced(&self) -> bool {
         self.0.forced.load(Ordering::Acquire)
     }
 

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ impl<T: Into<Self>> From<Option<T>> for LogValue {
 }
 
 /// Storage of one access-log record. Implemented by the logger; core has none.
-pub trait LogFields: Send + Sync {
+pub trait LogFields: Any + Send + Sync {
     /// Sets a field, or replaces its value.
     fn set(&self, name: Cow<'static, str>, value: LogValue);
     /// The value of a field.
@@ -78,6 +79,12 @@ impl LogRecord {
     /// Makes a handle to `fields`.
     pub fn new(fields: Arc<dyn LogFields>) -> Self {
         Self(fields)
+    }
+
+    /// The storage, if it is a `T`: a logger below another one finds the record that they share.
+    pub fn downcast<T: LogFields>(&self) -> Option<Arc<T>> {
+        let fields: Arc<dyn Any + Send + Sync> = Arc::<dyn LogFields>::clone(&self.0);
+        fields.downcast().ok()
     }
 
     /// Sets a field, or replaces its value. Does nothing after the record was written.
@@ -99,5 +106,38 @@ impl LogRecord {
 impl fmt::Debug for LogRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LogRecord")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl LogFields for Nothing {
+        fn set(&self, _: Cow<'static, str>, _: LogValue) {}
+        fn get(&self, _: &str) -> Option<LogValue> {
+            None
+        }
+        fn disable(&self) {}
+    }
+
+    struct Other;
+
+    impl LogFields for Other {
+        fn set(&self, _: Cow<'static, str>, _: LogValue) {}
+        fn get(&self, _: &str) -> Option<LogValue> {
+            None
+        }
+        fn disable(&self) {}
+    }
+
+    #[test]
+    fn the_storage_is_found_again_by_its_type() {
+        let fields = Arc::new(Nothing);
+        let record = LogRecord::new(Arc::clone(&fields) as Arc<dyn LogFields>);
+        assert!(record.downcast::<Nothing>().is_some_and(|found| Arc::ptr_eq(&found, &fields)));
+        assert!(record.downcast::<Other>().is_none());
     }
 }
