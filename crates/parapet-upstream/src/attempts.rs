@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use parapet_core::{Body, LogRecord, RequestExt, RequestHead, Response};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use crate::custom::in_time;
 use crate::observe::Observed;
 use crate::parked_body::{Lent, ParkedBody};
 use crate::retry::{self, RetryAfter};
@@ -18,7 +19,7 @@ impl Upstream {
     pub(crate) async fn attempts(
         &self,
         head: &RequestHead,
-        mut body: Body,
+        body: &mut Body,
         upgrade: bool,
     ) -> Result<Response, Error> {
         let log = head.log();
@@ -26,9 +27,9 @@ impl Upstream {
         let mut running: Option<Counted<'_>> = None;
         let mut at = Attempt::new().with_deadline(head.deadline());
         loop {
-            let (sent, spare) = self.keep(body, &at);
+            let spare = self.keep(body, &at);
             at.set_head_deadline(self.per_try_timeout.map(|limit| Instant::now() + limit));
-            let result = self.attempt(head, sent, &at, log).await;
+            let result = self.attempt(head, body, &at, log).await;
             drop(running.take());
             let next = match &result {
                 Ok(_) if self.retry_on.is_none() || upgrade => None,
@@ -47,9 +48,10 @@ impl Upstream {
             // A response that is not passed on gives its connection back before the wait.
             drop(result);
             if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
+                // Boxed, so that the rare case does not make every request's future larger.
+                Box::pin(tokio::time::sleep(wait)).await;
             }
-            body = next;
+            *body = next;
             at = at.next();
         }
     }
@@ -58,7 +60,7 @@ impl Upstream {
     pub(crate) async fn attempt(
         &self,
         head: &RequestHead,
-        body: Body,
+        body: &mut Body,
         at: &Attempt,
         log: Option<&LogRecord>,
     ) -> Result<Response, Error> {
@@ -68,19 +70,20 @@ impl Upstream {
         result
     }
 
-    async fn call(&self, head: &RequestHead, body: Body, at: &Attempt) -> Result<Response, Error> {
+    async fn call(
+        &self,
+        head: &RequestHead,
+        body: &mut Body,
+        at: &Attempt,
+    ) -> Result<Response, Error> {
         if let Some(balancer) = self.round_trip.as_balancer() {
             return balancer.pick(head, at)?.send(head, body, at).await;
         }
         if self.round_trip.targets().is_none() {
             return Way::Custom(&*self.round_trip).round_trip(head, body, at).await;
         }
-        let trip = self.round_trip.round_trip(head, body, at);
-        match at.head_deadline() {
-            // Transports keep to it by themselves; a wrapper that is none of ours may wait too.
-            Some((when, kind)) => timeout_at(when, trip).await.map_err(|_| Error::Timeout(kind))?,
-            None => trip.await,
-        }
+        // Transports keep to the attempt's time by themselves; a wrapper that is none of ours may wait too.
+        in_time(self.round_trip.round_trip(head, std::mem::take(body), at), at).await
     }
 
     fn end(&self, result: Result<Response, Error>, at: &Attempt) -> Result<Response, Error> {
@@ -90,18 +93,19 @@ impl Upstream {
         result
     }
 
-    /// The body to send now, and what can be sent after a failure.
-    fn keep(&self, body: Body, at: &Attempt) -> (Body, Spare) {
+    /// What can be sent after a failure of this attempt, which sends `body`.
+    fn keep(&self, body: &mut Body, at: &Attempt) -> Spare {
         if at.index() >= self.backoff.retries {
-            return (body, Spare::None);
+            return Spare::None;
         }
         match body.replay() {
-            Some(copy) => (body, Spare::Copy(copy)),
+            Some(copy) => Spare::Copy(copy),
             None if self.retry_connect_failures => {
-                let (body, lent) = ParkedBody::lend(body);
-                (body, Spare::Lent(lent))
+                let (lender, lent) = ParkedBody::lend(std::mem::take(body));
+                *body = lender;
+                Spare::Lent(lent)
             }
-            None => (body, Spare::None),
+            None => Spare::None,
         }
     }
 

@@ -57,11 +57,12 @@ impl Picked {
         &self.target
     }
 
-    /// The round trip on the picked target, its outcome recorded.
+    /// The round trip on the picked target, its outcome recorded. Takes the body out; by reference, so that the futures
+    /// of the layers hold no copy of it.
     pub(crate) async fn send(
         self,
         head: &RequestHead,
-        body: Body,
+        body: &mut Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
         let Self { target, ticket } = self;
@@ -140,11 +141,11 @@ impl<B: Balancer> RoundTrip for B {
     fn round_trip<'a>(
         &'a self,
         head: &'a RequestHead,
-        body: Body,
+        mut body: Body,
         at: &'a Attempt,
     ) -> BoxFuture<'a, Result<Response, Error>> {
         match self.pick(head, at) {
-            Ok(picked) => Box::pin(picked.send(head, body, at)),
+            Ok(picked) => Box::pin(async move { picked.send(head, &mut body, at).await }),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }

@@ -118,7 +118,23 @@ fn is_spelled_right(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_target_climbs_above_the_base(target in r"/([a./;?]|%2[eEfF]|%5[cC]|\\|//){0,24}") {
+            let Ok(mut uri) = Uri::try_from(target) else { return Ok(()) };
+            let query = uri.query().filter(|query| !query.is_empty()).map(str::to_owned);
+            let base = BasePath::parse("/base/").unwrap();
+            if rewrite(&mut uri, &Method::GET, &base).is_ok() {
+                let normal = path::normal(uri.path().as_bytes()).unwrap();
+                prop_assert!(normal.starts_with(b"/base/"), "{uri}");
+                prop_assert_eq!(uri.query(), query.as_deref(), "its bytes stay");
+            }
+        }
+    }
 
     #[test]
     fn target_is_joined_behind_the_base() {

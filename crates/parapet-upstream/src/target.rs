@@ -131,14 +131,14 @@ impl Target {
         self.transport = old.transport.clone();
     }
 
-    /// One round trip to this target.
-    pub(crate) async fn send(
-        self: &Arc<Self>,
-        head: &RequestHead,
-        body: Body,
-        at: &Attempt,
-    ) -> Result<Response, Error> {
-        Way::Target(self).round_trip(head, body, at).await
+    /// One round trip to this target. Takes the body out.
+    pub(crate) fn send<'a>(
+        self: &'a Arc<Self>,
+        head: &'a RequestHead,
+        body: &'a mut Body,
+        at: &'a Attempt,
+    ) -> impl Future<Output = Result<Response, Error>> + Send + 'a {
+        Way::Target(self).round_trip(head, body, at)
     }
 }
 

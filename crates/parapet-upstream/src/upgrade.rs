@@ -80,11 +80,11 @@ pub(crate) enum Way<'a> {
 
 impl Way<'_> {
     /// One round trip, on which an extended CONNECT has its HTTP/1.1 form where needed, and after which the response fits
-    /// the request.
+    /// the request. Takes the body out.
     pub(crate) async fn round_trip(
         self,
         head: &RequestHead,
-        body: Body,
+        body: &mut Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
         if head.method == Method::CONNECT
@@ -106,11 +106,17 @@ impl Way<'_> {
         let key = Key::random(fastrand::u128(..));
         let head =
             as_upgrade(head, protocol, &key).ok_or(Error::Protocol("unsendable protocol"))?;
-        let response = self.send(&head, Body::empty(), at).await?;
+        let response = self.send(&head, &mut Body::empty(), at).await?;
         as_connected(check(&head, response)?, protocol, &key)
     }
 
-    async fn send(self, head: &RequestHead, body: Body, at: &Attempt) -> Result<Response, Error> {
+    async fn send(
+        self,
+        head: &RequestHead,
+        body: &mut Body,
+        at: &Attempt,
+    ) -> Result<Response, Error> {
+        let body = std::mem::take(body);
         match self {
             Self::Target(target) => target.transport().send(target, head, body, at).await,
             Self::Custom(custom) => custom::round_trip(custom, head, body, at).await,

@@ -293,11 +293,16 @@ impl Upstream {
         Ok(upgrade)
     }
 
-    async fn answer(&self, head: RequestHead, body: Body, upgrade: Option<Upgrade>) -> Response {
-        let result = self.attempts(&head, body, upgrade.is_some()).await;
-        match result.and_then(|response| self.pass_on(&head, response, upgrade)) {
+    async fn answer(
+        &self,
+        head: &RequestHead,
+        body: &mut Body,
+        upgrade: Option<Upgrade>,
+    ) -> Response {
+        let result = self.attempts(head, body, upgrade.is_some()).await;
+        match result.and_then(|response| self.pass_on(head, response, upgrade)) {
             Ok(response) => response,
-            Err(error) => self.fail(&head, &error),
+            Err(error) => self.fail(head, &error),
         }
     }
 
@@ -359,8 +364,8 @@ impl Serve for Proxy {
         match self.0.prepare(&mut request) {
             Ok(upgrade) => {
                 let upstream = Arc::clone(&self.0);
-                let (head, body) = request.into_parts();
-                ResponseFuture::new(async move { upstream.answer(head, body, upgrade).await })
+                let (head, mut body) = request.into_parts();
+                ResponseFuture::new(async move { upstream.answer(&head, &mut body, upgrade).await })
             }
             Err(refusal) => refusal.response().into(),
         }
@@ -372,15 +377,15 @@ impl RoundTrip for Upstream {
     fn round_trip<'a>(
         &'a self,
         head: &'a RequestHead,
-        body: Body,
+        mut body: Body,
         at: &'a Attempt,
     ) -> BoxFuture<'a, Result<Response, Error>> {
         Box::pin(async move {
             if at.picked().is_none() {
-                return self.attempt(head, body, at, None).await;
+                return self.attempt(head, &mut body, at, None).await;
             }
             let inner = at.nested();
-            let result = self.attempt(head, body, &inner, None).await;
+            let result = self.attempt(head, &mut body, &inner, None).await;
             at.adopt(&inner);
             result
         })

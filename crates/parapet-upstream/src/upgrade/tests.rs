@@ -26,8 +26,8 @@ async fn ask(
     origin: impl Fn(&RequestHead) -> Response + Send + Sync + 'static,
 ) -> Result<Response, Error> {
     let target = Target::new("origin", Transport::custom(Origin(origin))).unwrap();
-    let (head, body) = head.body(Body::empty()).unwrap().into_parts();
-    Arc::new(target).send(&head, body, &Attempt::new()).await
+    let (head, mut body) = head.body(Body::empty()).unwrap().into_parts();
+    Arc::new(target).send(&head, &mut body, &Attempt::new()).await
 }
 
 fn switched(protocol: &'static str) -> Response {

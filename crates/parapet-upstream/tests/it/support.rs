@@ -27,7 +27,6 @@ pub(crate) struct Seen {
     pub(crate) body: String,
     pub(crate) trailers: http::HeaderMap,
     pub(crate) target: Option<String>,
-    pub(crate) at: tokio::time::Instant,
 }
 
 impl Backend {
@@ -89,7 +88,6 @@ impl RoundTrip for Backend {
                     body: String::new(),
                     trailers: http::HeaderMap::new(),
                     target: at.picked().map(|target| target.host().to_owned()),
-                    at: tokio::time::Instant::now(),
                 });
                 seen.len() - 1
             };
