@@ -1,0 +1,576 @@
+//! HTTP/1.1 to clients: the loop of one connection, on parapet-h1.
+//!
+//! ```text
+//! Reading ─head complete→ Handling ─final head→ Sending ─flushed→ Reading
+//! Reading ─refused→ Sending → Lingering → closed      Sending ─101, 2xx to CONNECT→ Tunnel → closed
+//! Sending ─body failed→ closed                        Sending ─close, or request body left over→ Lingering → closed
+//! ```
+//!
+//! One task, one future: each poll drives the write side, the handler or the response body, and the read side as far as
+//! they go. A side with nothing to do makes no system call.
+
+mod exchange;
+mod informational;
+mod lend;
+mod outbox;
+mod refuse;
+mod tunnel;
+
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use parapet_h1::{Connection, DecodeError, RequestDecoder, RequestEvent, ResponseEncoder};
+use tokio::time::Instant;
+
+use self::exchange::{Exchange, Responding};
+use self::lend::{Lent, ReadSide};
+use self::outbox::Outbox;
+use self::refuse::Refusal;
+use self::tunnel::TunnelRun;
+use super::hooks::{ConnState, ConnectionError, LocalReply};
+use super::service::ConnContext;
+use super::socket::Socket;
+use super::timer::LazyTimer;
+use crate::{Body, DrainPhase, ResponseFuture, plain_error};
+
+/// Exchanges in one poll before the task lets others run.
+const EXCHANGES_PER_POLL: u32 = 32;
+/// Silence after which an idle connection keeps no buffer.
+const SHRINK_AFTER: Duration = Duration::from_secs(1);
+/// What is still read of a request that nobody wants, so that its answer is not lost to a reset (RFC 9112 §9.6).
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(2);
+/// How long an idle connection has for a request on its way once the server no longer accepts.
+const GRACE_FOR_IDLE: Duration = Duration::from_secs(1);
+
+/// One HTTP/1.1 connection. Ready when it is over; dropped, it closes the connection.
+pub(crate) struct Http1 {
+    context: ConnContext,
+    /// `None` while a request body has it.
+    read: Option<Box<ReadSide>>,
+    lent: Option<Arc<Lent>>,
+    out: Outbox,
+    encoder: ResponseEncoder,
+    state: State,
+    timer: LazyTimer,
+    /// End of the connection's life, if it has one.
+    ends_at: Option<Instant>,
+    /// The waker that the registry knows.
+    waker: Option<Waker>,
+    /// Set when the server no longer accepts and the connection is idle.
+    grace_ends: Option<Instant>,
+    /// When output began to wait for the client, and what was taken since.
+    stalled: Option<Stall>,
+}
+
+enum State {
+    Reading(Reading),
+    Handling {
+        exchange: Exchange,
+        answer: ResponseFuture,
+    },
+    Sending {
+        exchange: Exchange,
+        responding: Responding,
+    },
+    Lingering {
+        until: Instant,
+        left: usize,
+        shut: bool,
+    },
+    Tunnel(TunnelRun),
+    /// Between two states; also the end.
+    Closed,
+}
+
+/// Between messages, or inside a head.
+#[derive(Debug, Default)]
+struct Reading {
+    /// A byte of the head was there at this time.
+    begun: Option<Instant>,
+    /// Set once nothing is there to do but wait.
+    idle_since: Option<Instant>,
+    shrunk: bool,
+}
+
+#[derive(Debug)]
+struct Stall {
+    since: Instant,
+    taken: usize,
+}
+
+enum Step {
+    Again,
+    Wait,
+    Done,
+}
+
+impl Http1 {
+    /// A connection over `socket` of which `buffered` was read already.
+    pub(crate) fn new(context: ConnContext, socket: Socket, buffered: BytesMut) -> Self {
+        let decoder = RequestDecoder::new(context.service.limits);
+        let (read, write) = socket.split();
+        let ends_at = context.service.settings.max_connection_age.map(|age| {
+            // ± 10 %, so that connections made together do not end together.
+            let jitter = 0.9 + 0.2 * f64::from((context.conn.id() % 1000) as u32) / 1000.0;
+            context.conn.accepted_at() + age.mul_f64(jitter)
+        });
+        Self {
+            context,
+            read: Some(Box::new(ReadSide::new(read, buffered, decoder))),
+            lent: None,
+            out: Outbox::new(write),
+            encoder: ResponseEncoder::new(),
+            state: State::Reading(Reading::default()),
+            timer: LazyTimer::default(),
+            ends_at,
+            waker: None,
+            grace_ends: None,
+            stalled: None,
+        }
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Reading(reading) => self.read_head(reading, cx),
+            State::Handling { exchange, answer } => self.handle(exchange, answer, cx),
+            State::Sending { exchange, responding } => self.send(exchange, responding, cx),
+            State::Lingering { until, left, shut } => self.linger(until, left, shut, cx),
+            State::Tunnel(mut tunnel) => {
+                if self.context.service.handle.is_forced() || tunnel.poll(cx).is_ready() {
+                    return Step::Done;
+                }
+                self.know_waker(cx);
+                self.state = State::Tunnel(tunnel);
+                Step::Wait
+            }
+            State::Closed => Step::Done,
+        }
+    }
+
+    /// Reads until a head is complete.
+    fn read_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
+        let Some(read) = &mut self.read else { return Step::Done };
+        loop {
+            match read.decoder.next(&mut read.buffer) {
+                Ok(RequestEvent::Head(request, framing)) => {
+                    if reading.begun.is_none() {
+                        self.context.service.hooks.state(&self.context.conn, ConnState::Active);
+                    }
+                    if reading.idle_since.is_some() {
+                        self.context.registration.set_idle(false, Instant::now());
+                    }
+                    return self.begin(request, framing, cx);
+                }
+                Ok(RequestEvent::NeedMore) => {}
+                Ok(_) => return self.refuse(DecodeError::OutOfTurn.into(), Instant::now()),
+                Err(error) => return self.refuse(error.into(), Instant::now()),
+            }
+            if reading.begun.is_none() && !read.decoder.is_idle() {
+                let now = Instant::now();
+                reading.begun = Some(now);
+                if reading.idle_since.is_some() {
+                    self.context.registration.set_idle(false, now);
+                }
+                self.context.service.hooks.state(&self.context.conn, ConnState::Active);
+            }
+            match read.fill(cx) {
+                Poll::Ready(Ok(0)) => return Step::Done,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    let error = ConnectionError::Io(error.kind());
+                    self.context.service.hooks.failed(&self.context.conn, &error);
+                    return Step::Done;
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.wait_for_head(reading, cx)
+    }
+
+    /// Nothing is there: what may end the wait beside a byte.
+    fn wait_for_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
+        let service = Arc::clone(&self.context.service);
+        let settings = &service.settings;
+        let idle_since = match reading.idle_since {
+            Some(since) => since,
+            None => {
+                let now = Instant::now();
+                if reading.begun.is_none() {
+                    self.context.registration.set_idle(true, now);
+                }
+                *reading.idle_since.insert(now)
+            }
+        };
+        self.know_waker(cx);
+        if service.handle.is_forced() || (reading.begun.is_none() && self.must_leave()) {
+            return Step::Done;
+        }
+        let first = self.context.conn.requests_served() == 0;
+        let after = |from: Instant, timeout: Option<Duration>| {
+            timeout.and_then(|timeout| from.checked_add(timeout))
+        };
+        let mut deadline = Nearest::default();
+        if first {
+            deadline.at(
+                after(self.context.conn.accepted_at(), settings.first_request_timeout),
+                "first_request_timeout",
+            );
+        }
+        match reading.begun {
+            Some(begun) => {
+                deadline.at(after(begun, settings.read_header_timeout), "read_header_timeout")
+            }
+            None if first => {
+                deadline.at(after(idle_since, settings.first_byte_timeout), "first_byte_timeout")
+            }
+            None => {
+                deadline.at(after(idle_since, settings.idle_timeout), "idle_timeout");
+                deadline.at(self.ends_at, "max_connection_age");
+            }
+        }
+        if reading.begun.is_none() {
+            deadline.at(self.grace_ends, "grace");
+            if !reading.shrunk {
+                deadline.at(idle_since.checked_add(SHRINK_AFTER), "shrink");
+            }
+        }
+        if self.timer.poll(deadline.instant, cx).is_pending() {
+            self.state = State::Reading(reading);
+            return Step::Wait;
+        }
+        match deadline.which {
+            "shrink" => {
+                if let Some(read) = &mut self.read {
+                    read.shrink();
+                }
+                self.out.shrink();
+                reading.shrunk = true;
+                self.state = State::Reading(reading);
+                Step::Again
+            }
+            "read_header_timeout" => {
+                self.timed_out("read_header_timeout");
+                self.refuse(Refusal::TIMEOUT, reading.begun.unwrap_or(idle_since))
+            }
+            which => {
+                self.timed_out(which);
+                Step::Done
+            }
+        }
+    }
+
+    fn timed_out(&self, which: &'static str) {
+        self.context.service.stats.timeouts.add();
+        self.context.service.hooks.failed(&self.context.conn, &ConnectionError::Timeout(which));
+    }
+
+    /// Whether an idle connection has to go now; notes from when on it has to.
+    fn must_leave(&mut self) -> bool {
+        if self.context.registration.control.is_evicted() {
+            return true;
+        }
+        if self.grace_ends.is_none()
+            && self.context.service.handle.drain_phase() >= DrainPhase::Grace
+        {
+            self.grace_ends = Some(Instant::now() + GRACE_FOR_IDLE);
+        }
+        false
+    }
+
+    /// Tells the registry whom to wake. The registry's lock is taken only when the waker is a new one.
+    fn know_waker(&mut self, cx: &Context<'_>) {
+        if self.waker.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            self.context.registration.control.register(cx.waker());
+        }
+    }
+
+    /// Answers what no handler sees, and closes.
+    fn refuse(&mut self, refusal: Refusal, received_at: Instant) -> Step {
+        let Refusal { status, text, kind } = refusal;
+        let ConnContext { service, conn, .. } = &self.context;
+        service.stats.local_replies.add();
+        service.hooks.local_reply(conn, &LocalReply { status, kind, received_at });
+        let exchange = Exchange::refused();
+        self.respond(exchange, plain_error(status, text))
+    }
+
+    /// Drives the handler.
+    fn handle(
+        &mut self,
+        exchange: Exchange,
+        mut answer: ResponseFuture,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        if let Some(lent) = self.lent_to(&exchange) {
+            lent.enter_poll();
+        }
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx)));
+        let wants_continue = self.after_poll(&exchange, cx);
+        let response = match polled {
+            Ok(Poll::Ready(response)) => response,
+            Ok(Poll::Pending) => return self.await_handler(exchange, answer, wants_continue, cx),
+            Err(panic) => self.panicked(&*panic),
+        };
+        drop(answer);
+        self.respond(exchange, response)
+    }
+
+    /// The handler is not done: sends 100 and other 1xx heads, and watches whether the client is still there.
+    fn await_handler(
+        &mut self,
+        mut exchange: Exchange,
+        answer: ResponseFuture,
+        wants_continue: bool,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        if wants_continue {
+            self.out.text(|out| out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
+        }
+        if let Some(informational) = &exchange.informational {
+            informational.drain(&mut self.encoder, &mut self.out);
+        }
+        let gone =
+            self.client_is_gone(&mut exchange, cx) || self.context.service.handle.is_forced();
+        if gone || self.write(cx).is_err() {
+            return Step::Done; // dropping `answer` cancels the work
+        }
+        self.know_waker(cx);
+        self.state = State::Handling { exchange, answer };
+        match self.stall_timer(None, cx) {
+            Poll::Ready(()) => Step::Done,
+            Poll::Pending => Step::Wait,
+        }
+    }
+
+    /// Looks at the read side while an answer is pending. What comes is the next requests and stays undecoded.
+    fn client_is_gone(&mut self, exchange: &mut Exchange, cx: &mut Context<'_>) -> bool {
+        let limit = self.context.service.settings.max_header_bytes;
+        let half_close = self.context.service.settings.half_close;
+        let Some(read) = &mut self.read else { return false };
+        while !exchange.half_closed && read.buffer.len() < limit {
+            match read.fill(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0)) if half_close => exchange.half_closed = true,
+                Poll::Ready(Ok(0) | Err(_)) => return true,
+                Poll::Ready(Ok(_)) => {}
+            }
+        }
+        false
+    }
+
+    /// After a poll that may have read the request body: takes the read side back when the body is done with it.
+    fn after_poll(&mut self, exchange: &Exchange, cx: &mut Context<'_>) -> bool {
+        let Some(lent) = self.lent_to(exchange) else { return false };
+        let (status, wants_continue) = lent.leave_poll(cx.waker());
+        if status == lend::Status::Ended {
+            self.read = lent.reclaim();
+        }
+        wants_continue
+    }
+
+    /// The cell of the request body, while it has the read side.
+    fn lent_to(&self, exchange: &Exchange) -> Option<Arc<Lent>> {
+        if exchange.has_body && self.read.is_none() { self.lent.clone() } else { None }
+    }
+
+    /// Writes what is queued. `Ok(true)`: nothing is left.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        while !self.out.is_empty() {
+            match self.out.poll_write(cx) {
+                Poll::Ready(taken) => {
+                    let taken = taken?;
+                    if let Some(stall) = &mut self.stalled {
+                        stall.taken = stall.taken.saturating_add(taken);
+                        if stall.taken >= self.context.service.settings.min_progress as usize {
+                            self.stalled = None;
+                        }
+                    }
+                }
+                Poll::Pending => {
+                    self.stalled.get_or_insert_with(|| Stall { since: Instant::now(), taken: 0 });
+                    return Ok(false);
+                }
+            }
+        }
+        self.stalled = None;
+        Ok(true)
+    }
+
+    /// Sends what is written, flushed. `Ok(true)`: it is out.
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        match self.out.poll_flush(cx) {
+            Poll::Ready(result) => result.map(|()| true),
+            Poll::Pending => {
+                self.stalled.get_or_insert_with(|| Stall { since: Instant::now(), taken: 0 });
+                Ok(false)
+            }
+        }
+    }
+
+    /// Ready when the client took nothing of the waiting output for too long, or the response is not out by `end`.
+    fn stall_timer(&mut self, end: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        let timeout = self.context.service.settings.write_timeout;
+        let mut deadline = Nearest::default();
+        deadline.at(
+            self.stalled.as_ref().and_then(|stall| stall.since.checked_add(timeout?)),
+            "write_timeout",
+        );
+        deadline.at(end, "write_total_timeout");
+        if self.timer.poll(deadline.instant, cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.timed_out(deadline.which);
+        self.out.half.reset_on_close();
+        Poll::Ready(())
+    }
+
+    /// Reads and forgets, so that the client reads our answer before a reset can take it away.
+    fn linger(
+        &mut self,
+        until: Instant,
+        mut left: usize,
+        mut shut: bool,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        if !shut {
+            shut = self.out.half.poll_shutdown(cx).is_ready();
+        }
+        let read = match &mut self.read {
+            Some(read) => read,
+            None => match self.lent.as_ref().and_then(|lent| lent.reclaim()) {
+                Some(read) => self.read.insert(read),
+                None => return Step::Done,
+            },
+        };
+        loop {
+            left = left.saturating_sub(read.buffer.len());
+            read.buffer.clear();
+            if left == 0 {
+                return Step::Done;
+            }
+            match read.fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) if shut => return Step::Done,
+                Poll::Ready(Ok(0) | Err(_)) => break,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => break,
+            }
+        }
+        if self.context.service.handle.is_forced() || self.timer.poll(Some(until), cx).is_ready() {
+            return Step::Done;
+        }
+        self.know_waker(cx);
+        self.state = State::Lingering { until, left, shut };
+        Step::Wait
+    }
+
+    fn start_linger(&mut self) -> Step {
+        self.state = State::Lingering {
+            until: Instant::now() + LINGER_TIME,
+            left: LINGER_BYTES,
+            shut: false,
+        };
+        Step::Again
+    }
+
+    /// Whether this answer has to say that the connection closes, for reasons that are not the client's.
+    fn wants_close(&self, now: Instant) -> bool {
+        let ConnContext { service, conn, .. } = &self.context;
+        self.ends_at.is_some_and(|end| now >= end)
+            || service
+                .settings
+                .max_requests_per_connection
+                .is_some_and(|most| conn.requests_served() >= most)
+            || (service.handle.is_draining() && service.handle.wants_close(now))
+    }
+
+    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> crate::Response {
+        let message = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or_default();
+        tracing::error!(target: "parapet_core", message, "a handler panicked");
+        let response = super::service::panicked();
+        if let Some(error) = response.extensions().get() {
+            self.context.service.hooks.response_error(&self.context.conn, error);
+        }
+        response
+    }
+}
+
+/// The nearest of several deadlines, and its name.
+#[derive(Debug, Default)]
+struct Nearest {
+    instant: Option<Instant>,
+    which: &'static str,
+}
+
+impl Nearest {
+    fn at(&mut self, instant: Option<Instant>, which: &'static str) {
+        if let Some(instant) = instant
+            && self.instant.is_none_or(|nearest| instant < nearest)
+        {
+            self.instant = Some(instant);
+            self.which = which;
+        }
+    }
+}
+
+impl Future for Http1 {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let served = this.context.conn.requests_served();
+        loop {
+            match this.step(cx) {
+                Step::Again => {
+                    let done = this.context.conn.requests_served() - served;
+                    if done >= u64::from(EXCHANGES_PER_POLL) {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Step::Wait => return Poll::Pending,
+                Step::Done => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl Drop for Http1 {
+    fn drop(&mut self) {
+        drop_guarded(std::mem::replace(&mut self.state, State::Closed));
+    }
+}
+
+/// Drops without letting a panic out: bodies and futures are other people's code.
+fn drop_guarded<T>(value: T) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        tracing::error!(target: "parapet_core", "a destructor of a request panicked");
+    }
+}
+
+/// The connection's word in a response head.
+fn connection_option(keep_alive: bool) -> Connection {
+    if keep_alive { Connection::KeepAlive } else { Connection::Close }
+}
+
+/// Requests whose head was complete; the connection's task alone writes it.
+fn count_request(conn: &crate::ConnInfo) {
+    conn.requests_served.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The body of a response that the loop is done with.
+fn discard(body: Body) {
+    drop_guarded(body);
+}

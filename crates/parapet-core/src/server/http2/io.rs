@@ -1,0 +1,135 @@
+//! The stream under hyper: read through the frame tap, watched for output that nobody takes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::tap::{Flood, Tap};
+
+/// What the stream saw, shared with the connection's task.
+#[derive(Debug)]
+pub(super) struct Watch(Mutex<Seen>);
+
+#[derive(Debug)]
+struct Seen {
+    tap: Tap,
+    flood: Option<Flood>,
+    /// Since when output waits, and what was taken meanwhile.
+    stalled: Option<(Instant, usize)>,
+    min_progress: usize,
+}
+
+impl Watch {
+    pub(super) fn new(tap: Tap, min_progress: u32) -> Arc<Self> {
+        let min_progress = min_progress as usize;
+        Arc::new(Self(Mutex::new(Seen { tap, flood: None, stalled: None, min_progress })))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn flood(&self) -> Option<Flood> {
+        self.seen().flood
+    }
+
+    pub(super) fn settings_seen(&self) -> bool {
+        self.seen().tap.settings_seen()
+    }
+
+    pub(super) fn block_began(&self) -> Option<Instant> {
+        self.seen().tap.block_began().map(Instant::from_std)
+    }
+
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        self.seen().stalled.map(|(since, _)| since)
+    }
+}
+
+/// The stream.
+pub(super) struct WatchedIo<T> {
+    io: T,
+    watch: Arc<Watch>,
+}
+
+impl<T> WatchedIo<T> {
+    pub(super) fn new(io: T, watch: Arc<Watch>) -> Self {
+        Self { io, watch }
+    }
+
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let mut seen = self.watch.seen();
+        match &result {
+            Poll::Pending => {
+                seen.stalled.get_or_insert_with(|| (Instant::now(), 0));
+            }
+            Poll::Ready(taken) => {
+                let bytes = *taken.as_ref().unwrap_or(&0);
+                if let Some((_, taken)) = &mut seen.stalled {
+                    *taken = taken.saturating_add(bytes);
+                }
+                if seen.stalled.is_some_and(|(_, taken)| taken >= seen.min_progress) {
+                    seen.stalled = None;
+                }
+            }
+        }
+        result
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let new = buf.filled().get(before..).unwrap_or_default();
+        let mut seen = self.watch.seen();
+        if let Err(flood) = seen.tap.feed(new, Instant::now().into_std()) {
+            seen.flood = Some(flood);
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                flood.reason(),
+            )));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,238 @@
+//! Who is connected: counts, limits, and a way to wake every connection.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The connections of one server.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    shards: Vec<Mutex<HashMap<u64, Arc<Control>>>>,
+    per_client: Vec<Mutex<HashMap<IpAddr, usize>>>,
+    open: AtomicUsize,
+    /// Rung when a connection ends.
+    freed: Notify,
+    started: Instant,
+}
+
+/// What others may do to a connection: wake it, or ask it to make room.
+#[derive(Debug)]
+pub(crate) struct Control {
+    waker: Mutex<Option<Waker>>,
+    /// Milliseconds since the registry was made, plus one, at which the connection fell idle; 0 while it is busy.
+    /// Written by the connection's task.
+    idle_since: AtomicU64,
+    evicted: AtomicBool,
+}
+
+/// Place of one connection in the registry; given back by drop.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) id: u64,
+    pub(crate) control: Arc<Control>,
+    registry: Arc<Registry>,
+    client: Option<IpAddr>,
+}
+
+const SHARDS: usize = 16;
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            per_client: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            open: AtomicUsize::new(0),
+            freed: Notify::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Open connections.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Connections that are not idle.
+    pub(crate) fn busy(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| lock(shard).values().filter(|control| !control.is_idle()).count())
+            .sum()
+    }
+
+    pub(crate) fn register(self: &Arc<Self>) -> Registration {
+        let id = next_connection_id();
+        let control = Arc::new(Control {
+            waker: Mutex::new(None),
+            idle_since: AtomicU64::new(0),
+            evicted: AtomicBool::new(false),
+        });
+        if let Some(shard) = self.shard(id) {
+            lock(shard).insert(id, Arc::clone(&control));
+        }
+        self.open.fetch_add(1, Ordering::AcqRel);
+        Registration { id, control, registry: Arc::clone(self), client: None }
+    }
+
+    /// Ends when there are fewer than `limit` connections. The oldest idle ones are asked to make room.
+    pub(crate) async fn room(&self, limit: usize) {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            if self.open() < limit {
+                return;
+            }
+            self.evict_idle(1 + limit / 100);
+            freed.await;
+        }
+    }
+
+    /// Asks the `count` connections that are idle for the longest time to close.
+    pub(crate) fn evict_idle(&self, count: usize) {
+        let mut idle: Vec<(u64, Arc<Control>)> = Vec::new();
+        for shard in &self.shards {
+            idle.extend(lock(shard).values().filter_map(|control| {
+                let since = control.idle_since.load(Ordering::Acquire);
+                (since != 0 && !control.is_evicted()).then(|| (since, Arc::clone(control)))
+            }));
+        }
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        for (_, control) in idle.into_iter().take(count) {
+            control.evicted.store(true, Ordering::Release);
+            control.wake();
+        }
+    }
+
+    /// Wakes every connection, so that it sees a new phase of the drain.
+    pub(crate) fn wake_all(&self) {
+        for shard in &self.shards {
+            let controls: Vec<_> = lock(shard).values().cloned().collect();
+            for control in controls {
+                control.wake();
+            }
+        }
+    }
+
+    /// Ends when no connection is open.
+    pub(crate) async fn empty(&self) {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            if self.open() == 0 {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    fn shard(&self, id: u64) -> Option<&Mutex<HashMap<u64, Arc<Control>>>> {
+        self.shards.get((id % SHARDS as u64) as usize)
+    }
+
+    fn client_shard(&self, client: IpAddr) -> Option<&Mutex<HashMap<IpAddr, usize>>> {
+        let last = match client {
+            IpAddr::V4(address) => address.octets()[3],
+            IpAddr::V6(address) => address.octets()[7],
+        };
+        self.per_client.get(usize::from(last) % SHARDS)
+    }
+}
+
+impl Registration {
+    /// Counts the connection for its client; `false` if that would exceed `limit`.
+    pub(crate) fn count_client(&mut self, peer: IpAddr, limit: usize) -> bool {
+        let client = client_key(peer);
+        let Some(shard) = self.registry.client_shard(client) else { return true };
+        let mut counts = lock(shard);
+        let count = counts.entry(client).or_insert(0);
+        if *count >= limit {
+            return false;
+        }
+        *count += 1;
+        drop(counts);
+        self.client = Some(client);
+        true
+    }
+
+    /// The connection is idle, or busy again.
+    pub(crate) fn set_idle(&self, idle: bool, now: Instant) {
+        let since = if idle {
+            let since = now.saturating_duration_since(self.registry.started).as_millis();
+            u64::try_from(since).unwrap_or(u64::MAX).saturating_add(1)
+        } else {
+            0
+        };
+        self.control.idle_since.store(since, Ordering::Release);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Some(shard) = self.registry.shard(self.id) {
+            lock(shard).remove(&self.id);
+        }
+        if let Some(client) = self.client
+            && let Some(shard) = self.registry.client_shard(client)
+        {
+            let mut counts = lock(shard);
+            if let Some(count) = counts.get_mut(&client) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&client);
+                }
+            }
+        }
+        self.registry.open.fetch_sub(1, Ordering::AcqRel);
+        self.registry.freed.notify_waiters();
+    }
+}
+
+impl Control {
+    /// Remembers whom to wake.
+    pub(crate) fn register(&self, waker: &Waker) {
+        *lock(&self.waker) = Some(waker.clone());
+    }
+
+    pub(crate) fn is_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Acquire)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.idle_since.load(Ordering::Acquire) != 0
+    }
+
+    fn wake(&self) {
+        let waker = lock(&self.waker).clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// An IPv4 address, or the /64 that one IPv6 client may choose its address from.
+fn client_key(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+/// Numbers are unique in the process, not only in the server.
+fn next_connection_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

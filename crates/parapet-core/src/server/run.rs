@@ -1,0 +1,477 @@
+//! Binding, workers, and the drain.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout};
+
+use super::accept::{self, Accepted, Detached, Open, accept_loop};
+use super::connection::serve_connection;
+use super::listen::{Address, Listen, Listener, ListenerContext};
+use super::registry::Registration;
+use super::service::Service;
+use super::signals::{Signals, Stop};
+use super::{Server, ServerStats};
+#[cfg(feature = "tls")]
+use crate::TlsConfig;
+use crate::{BoxError, BoxFuture, DrainPhase, Error, ServerHandle, worker};
+
+/// What is left of a server's settings once its service is frozen.
+pub(crate) struct Plan {
+    pub(crate) listens: Vec<Listen>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) background: Vec<BoxFuture<'static, ()>>,
+    pub(crate) on_start: Vec<BoxFuture<'static, Result<(), BoxError>>>,
+    pub(crate) on_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+/// A server whose settings are checked and whose listeners are open.
+pub struct Bound {
+    service: Arc<Service>,
+    plan: Plan,
+    open: Vec<Open>,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("local_addrs", &self.local_addrs()).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn bind(server: Server) -> Result<Bound, Error> {
+    raise_open_files();
+    let (service, mut plan) = Service::split(server)?;
+    if plan.listens.is_empty() {
+        plan.listens.push(Listen::any(default_port(&plan)));
+    }
+    let mut seen = HashSet::new();
+    let mut open = Vec::new();
+    for listen in &plan.listens {
+        let address = match &listen.address {
+            Address::Text(text) => Address::parse(text)?,
+            address => address.clone(),
+        };
+        let is_free_port = matches!(&address, Address::Any(0))
+            || matches!(&address, Address::Tcp(at) if at.port() == 0);
+        if !is_free_port && !seen.insert(address.to_string()) && !service.settings.reuse_port {
+            return Err(Error::DuplicateListener(address.to_string()));
+        }
+        let context = |name: &str| listener_context(&service, &plan, listen, name);
+        open.extend(accept::open(listen, &address, &service.settings, context)?);
+    }
+    let bound = Bound { service, plan, open };
+    bound.announce();
+    Ok(bound)
+}
+
+#[cfg(feature = "tls")]
+fn default_port(plan: &Plan) -> u16 {
+    if plan.tls.is_some() { 443 } else { 80 }
+}
+
+#[cfg(not(feature = "tls"))]
+fn default_port(_plan: &Plan) -> u16 {
+    80
+}
+
+fn listener_context(
+    service: &Service,
+    plan: &Plan,
+    listen: &Listen,
+    name: &str,
+) -> Result<ListenerContext, Error> {
+    #[cfg(not(feature = "tls"))]
+    let _ = plan;
+    listen.context(
+        &service.settings,
+        #[cfg(feature = "tls")]
+        plan.tls.as_ref(),
+        name,
+    )
+}
+
+/// The soft limit of open files up to the hard one, as every server wants it.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+fn max_connections(service: &Service) -> usize {
+    use rustix::process::{Resource, getrlimit};
+    service.settings.max_connections.unwrap_or_else(|| {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let half = usize::try_from(files.saturating_sub(128) / 2).unwrap_or(usize::MAX);
+        half.clamp(64, 100_000)
+    })
+}
+
+impl Bound {
+    /// The addresses that are listened on, Unix sockets left out.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.open.iter().filter_map(Open::local_addr).collect()
+    }
+
+    /// Handle of the server.
+    pub fn handle(&self) -> ServerHandle {
+        self.service.handle.clone()
+    }
+
+    /// Counters of the server: a cheap snapshot, at any time.
+    pub fn stats(&self) -> impl Fn() -> ServerStats + Send + Sync + 'static {
+        let service = Arc::clone(&self.service);
+        move || service.snapshot()
+    }
+
+    fn announce(&self) {
+        let addrs = self.local_addrs();
+        self.service.handle.set_local_addrs(addrs.clone());
+        self.service.hooks.ready(&addrs);
+    }
+
+    /// Blocks until the end of the drain.
+    ///
+    /// # Errors
+    /// As [`Server::run`].
+    pub fn run(self) -> Result<(), Error> {
+        if runtime::Handle::try_current().is_ok() {
+            return Err(Error::InsideRuntime);
+        }
+        let workers = self.service.settings.worker_count();
+        worker::configure(workers);
+        let main = current_thread(workers)?;
+        let result = main.block_on(self.run_workers(workers));
+        main.shutdown_timeout(Duration::from_secs(1));
+        result
+    }
+
+    /// Serves all listeners on the caller's runtime.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub async fn serve(self) -> Result<(), Error> {
+        let Self { service, plan, open } = self;
+        serve_open(service, plan, open).await
+    }
+
+    /// The main thread: signals, the drain, and, where workers cannot accept by themselves, the one acceptor.
+    async fn run_workers(self, workers: usize) -> Result<(), Error> {
+        let Self { service, mut plan, open } = self;
+        service.handle.set_runtime(runtime::Handle::current());
+        start(&mut plan).await?;
+        let signals = Signals::new(service.settings.grace_timeout.is_some(), plan.on_hangup.take());
+        let mut signals = signals.map_err(Error::Runtime)?;
+        let limit = max_connections(&service);
+        let (failed, mut failures) = mpsc::unbounded_channel();
+        // A worker accepts by itself where it can: alone, or on sockets of its own. Else one acceptor hands over, so
+        // that none gets more than its share.
+        let accepts_itself = workers == 1 || service.settings.reuse_port;
+        let mut pool = Vec::new();
+        let mut senders = Vec::new();
+        for index in 0..workers {
+            let (sender, inbox) = mpsc::unbounded_channel();
+            let own = if accepts_itself { own_listeners(&open, index)? } else { Vec::new() };
+            let work =
+                Work { service: Arc::clone(&service), own, inbox, limit, failed: failed.clone() };
+            pool.push(work.start(index, workers)?);
+            senders.push(sender);
+        }
+        let mut tasks = JoinSet::new();
+        for task in plan.background.drain(..) {
+            tasks.spawn(task);
+        }
+        let senders: Arc<[mpsc::UnboundedSender<Handed>]> = senders.into();
+        if !accepts_itself {
+            for open in open {
+                tasks.spawn(hand_over(
+                    Arc::clone(&service),
+                    open,
+                    limit,
+                    Arc::clone(&senders),
+                    failed.clone(),
+                ));
+            }
+        }
+        let failure = async {
+            match failures.recv().await {
+                Some(error) => error,
+                None => std::future::pending().await,
+            }
+        };
+        let result = drain(&service, &mut signals, failure).await;
+        tasks.shutdown().await;
+        // Without senders a worker ends, and with its runtime all that is left on it.
+        drop(senders);
+        for worker in pool {
+            // A worker's panics are caught where they happen.
+            let _ = worker.join();
+        }
+        finish(&service.handle).await;
+        service.handle.enter(DrainPhase::Ended);
+        result
+    }
+}
+
+/// Serves listeners that are open already on the caller's runtime.
+pub(crate) async fn serve(server: Server, listeners: Vec<Listener>) -> Result<(), Error> {
+    let (service, plan) = Service::split(server)?;
+    let listen = Listen::any(0);
+    let open = listeners
+        .into_iter()
+        .map(|listener| {
+            Open::from_listener(listener.0, |name| listener_context(&service, &plan, &listen, name))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Bound { service, plan, open }.serve_announced().await
+}
+
+impl Bound {
+    async fn serve_announced(self) -> Result<(), Error> {
+        self.announce();
+        self.serve().await
+    }
+}
+
+async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> Result<(), Error> {
+    service.handle.set_runtime(runtime::Handle::current());
+    start(&mut plan).await?;
+    let limit = max_connections(&service);
+    let mut signals = Signals::none();
+    let (failed, mut failures) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    for task in plan.background.drain(..) {
+        tasks.spawn(task);
+    }
+    for open in open {
+        tasks.spawn(accept_here(Arc::clone(&service), open, limit, failed.clone()));
+    }
+    let failure = async {
+        match failures.recv().await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    };
+    let result = drain(&service, &mut signals, failure).await;
+    tasks.shutdown().await;
+    finish(&service.handle).await;
+    service.handle.enter(DrainPhase::Ended);
+    result
+}
+
+/// A connection on its way to the worker that serves it.
+struct Handed {
+    connection: Detached,
+    registration: Registration,
+    context: Arc<ListenerContext>,
+}
+
+/// What one worker thread does.
+struct Work {
+    service: Arc<Service>,
+    own: Vec<Open>,
+    inbox: mpsc::UnboundedReceiver<Handed>,
+    limit: usize,
+    failed: mpsc::UnboundedSender<Error>,
+}
+
+impl Work {
+    fn start(self, index: usize, workers: usize) -> Result<thread::JoinHandle<()>, Error> {
+        let runtime = current_thread(workers)?;
+        let run = move || {
+            worker::enter(index);
+            runtime.block_on(self.run());
+            // What is left is cut: dropping the runtime drops every connection.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+        };
+        thread::Builder::new()
+            .name(format!("parapet-worker-{index}"))
+            .spawn(run)
+            .map_err(Error::Runtime)
+    }
+
+    async fn run(mut self) {
+        for open in self.own {
+            tokio::spawn(accept_here(
+                Arc::clone(&self.service),
+                open,
+                self.limit,
+                self.failed.clone(),
+            ));
+        }
+        while let Some(Handed { connection, registration, context }) = self.inbox.recv().await {
+            if let Ok(accepted) = connection.attach() {
+                spawn_connection(&self.service, accepted, registration, &context);
+            }
+        }
+    }
+}
+
+/// The first worker's listeners are the ones that `bind` opened; each other worker has sockets on the same addresses.
+fn own_listeners(open: &[Open], index: usize) -> Result<Vec<Open>, Error> {
+    let again = |open: &Open| if index == 0 { open.try_clone() } else { accept::reopen(open) };
+    let address = |open: &Open| {
+        open.local_addr().map_or_else(|| "unix".into(), |address| address.to_string())
+    };
+    open.iter()
+        .map(|open| again(open).map_err(|source| Error::Bind { address: address(open), source }))
+        .collect()
+}
+
+async fn accept_here(
+    service: Arc<Service>,
+    open: Open,
+    limit: usize,
+    failed: mpsc::UnboundedSender<Error>,
+) {
+    let stop = service.handle.grace_started();
+    let serve = |accepted, registration, context: &Arc<ListenerContext>| {
+        spawn_connection(&service, accepted, registration, context);
+    };
+    if let Err(error) = accept_loop(&service, open, limit, stop, serve).await {
+        let _ = failed.send(Error::Listener(error));
+    }
+}
+
+async fn hand_over(
+    service: Arc<Service>,
+    open: Open,
+    limit: usize,
+    workers: Arc<[mpsc::UnboundedSender<Handed>]>,
+    failed: mpsc::UnboundedSender<Error>,
+) {
+    let stop = service.handle.grace_started();
+    // In turn: each worker gets its share, whatever else it is doing.
+    let mut turn = workers.iter().cycle();
+    let serve = |accepted: Accepted, registration, context: &Arc<ListenerContext>| {
+        if let (Some(worker), Ok(connection)) = (turn.next(), accepted.detach()) {
+            let _ = worker.send(Handed { connection, registration, context: Arc::clone(context) });
+        }
+    };
+    if let Err(error) = accept_loop(&service, open, limit, stop, serve).await {
+        let _ = failed.send(Error::Listener(error));
+    }
+}
+
+fn spawn_connection(
+    service: &Arc<Service>,
+    accepted: Accepted,
+    registration: Registration,
+    context: &Arc<ListenerContext>,
+) {
+    match accepted.prepare(&service.settings) {
+        Ok((socket, meta)) => {
+            let (service, context) = (Arc::clone(service), Arc::clone(context));
+            tokio::spawn(serve_connection(service, context, socket, meta, registration));
+        }
+        Err(error) => {
+            tracing::debug!(target: "parapet_core", %error, "a connection was gone before it was served")
+        }
+    }
+}
+
+fn current_thread(workers: usize) -> Result<runtime::Runtime, Error> {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads((512 / workers.max(1)).max(16))
+        .build()
+        .map_err(Error::Runtime)
+}
+
+async fn start(plan: &mut Plan) -> Result<(), Error> {
+    for task in plan.on_start.drain(..) {
+        task.await.map_err(Error::Start)?;
+    }
+    Ok(())
+}
+
+/// From the first reason to stop to the end of the grace time.
+async fn drain(
+    service: &Arc<Service>,
+    signals: &mut Signals,
+    failed: impl Future<Output = Error>,
+) -> Result<(), Error> {
+    let handle = &service.handle;
+    let mut failure = None;
+    tokio::select! {
+        () = handle.draining() => {}
+        stop = signals.next() => handle.begin_drain(stop == Stop::Interrupt),
+        error = failed => {
+            tracing::error!(target: "parapet_core", %error, "stopping");
+            failure = Some(error);
+            handle.begin_drain(true);
+        }
+    }
+    tracing::info!(target: "parapet_core", "draining");
+    let waited = async {
+        if let Some(end) = handle.wait_ends() {
+            sleep_until(end).await;
+        }
+    };
+    tokio::select! {
+        () = waited => {}
+        () = handle.forced() => {}
+        _ = signals.next() => handle.shutdown_now(),
+    }
+    handle.enter(DrainPhase::Grace);
+    service.registry.wake_all();
+    let over = async {
+        // Those whose handshake the system completed are accepted before the first look.
+        tokio::task::yield_now().await;
+        service.registry.empty().await;
+        handle.tasks_done().await;
+    };
+    let deadline = handle.drain_deadline();
+    let expired = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    let cut = tokio::select! {
+        () = over => None,
+        () = handle.forced() => Some(Error::Forced),
+        _ = signals.next() => Some(Error::Forced),
+        () = expired => Some(Error::DrainTimeout {
+            connections: service.registry.open(),
+            requests: service.registry.busy(),
+        }),
+    };
+    if cut.is_some() {
+        handle.shutdown_now();
+        service.registry.wake_all();
+        let _ = timeout(Duration::from_millis(50), service.registry.empty()).await;
+    }
+    match failure.or(cut) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Runs what was registered for the end, for 5 s in all.
+async fn finish(handle: &ServerHandle) {
+    let callbacks = handle.take_on_finish();
+    if callbacks.is_empty() {
+        return;
+    }
+    let run = tokio::task::spawn_blocking(move || {
+        for callback in callbacks {
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(callback)).is_err() {
+                tracing::error!(target: "parapet_core", "a callback at the end of the drain panicked");
+            }
+        }
+    });
+    if timeout(Duration::from_secs(5), run).await.is_err() {
+        tracing::warn!(target: "parapet_core", "callbacks at the end of the drain took longer than 5 s");
+    }
+}

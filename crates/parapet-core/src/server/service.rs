@@ -1,0 +1,232 @@
+//! What all connections of a server share, and the step from a decoded head to the chain.
+
+use std::sync::Arc;
+
+use http::header::UPGRADE;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, HeaderName, StatusCode};
+use parapet_header::has_token;
+use tokio::time::Instant;
+
+use super::hooks::Hooks;
+use super::layer::ConnectionLayer;
+use super::listen::ListenerContext;
+use super::registry::{Registration, Registry};
+use super::settings::Settings;
+use super::stats::Stats;
+use super::{Server, ServerStats};
+use crate::request_info::RequestInfo;
+use crate::trust::TrustStep;
+use crate::upgrade::Offer;
+use crate::{
+    Chain, ConnInfo, Error, Handler, Middleware, Request, RequestExt, Response, ResponseFuture,
+    Serve, ServerHandle, authority, plain_error,
+};
+
+/// Everything that serving needs, frozen.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) handler: Handler,
+    pub(crate) settings: Settings,
+    pub(crate) limits: parapet_h1::Limits,
+    pub(crate) handle: ServerHandle,
+    pub(crate) hooks: Hooks,
+    pub(crate) layers: Layers,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) stats: Stats,
+    /// For connections that no listener of ours accepted.
+    pub(crate) default_listener: Arc<ListenerContext>,
+}
+
+/// Connection layers, in the order in which they run.
+pub(crate) struct Layers(pub(crate) Vec<Arc<dyn ConnectionLayer>>);
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layers").field("len", &self.0.len()).finish()
+    }
+}
+
+/// One connection's share of the service.
+#[derive(Debug)]
+pub(crate) struct ConnContext {
+    pub(crate) service: Arc<Service>,
+    pub(crate) listener: Arc<ListenerContext>,
+    pub(crate) conn: Arc<ConnInfo>,
+    pub(crate) registration: Registration,
+    #[cfg(feature = "tls")]
+    pub(crate) authority_check: crate::tls::AuthorityCheck,
+}
+
+impl ConnContext {
+    /// Whether a request for `authority` may come over this connection's TLS session (RFC 9110 §7.4).
+    pub(crate) fn allows_authority(&self, authority: Option<&Authority>) -> bool {
+        #[cfg(feature = "tls")]
+        if !self.authority_check.is_off()
+            && let Some(tls) = self.conn.tls()
+        {
+            let host = authority.map_or("", Authority::host);
+            return self.authority_check.allows(tls.server_name(), host);
+        }
+        let _ = authority;
+        true
+    }
+}
+
+/// What the wire said of a request, beside its fields.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Path and query as received.
+    pub(crate) target: PathAndQuery,
+    pub(crate) authority: Option<Authority>,
+    pub(crate) received_at: Instant,
+    pub(crate) upgrade: Option<Offer>,
+}
+
+impl Service {
+    pub(crate) fn new(server: Server) -> Result<Arc<Self>, Error> {
+        let (service, _listens) = Self::split(server)?;
+        Ok(service)
+    }
+
+    /// The service, and the listeners that are to be opened.
+    pub(crate) fn split(server: Server) -> Result<(Arc<Self>, super::run::Plan), Error> {
+        let Server {
+            settings,
+            chain,
+            handler,
+            listens,
+            #[cfg(feature = "tls")]
+            tls,
+            layers,
+            hooks,
+            background,
+            on_start,
+            on_hangup,
+            handle,
+        } = server;
+        settings.check()?;
+        let limits = parapet_h1::Limits::request()
+            .head_bytes(settings.max_header_bytes)
+            .field_lines(settings.max_header_count)
+            .target_bytes(settings.max_target_bytes)
+            .allow_utf8_target(settings.allow_utf8_target);
+        let default_listener = Arc::new(ListenerContext::new(
+            &settings,
+            #[cfg(feature = "tls")]
+            tls.as_ref(),
+        )?);
+        let service = Arc::new(Self {
+            handler: compose(&chain, handler),
+            limits,
+            handle,
+            hooks,
+            layers: Layers(layers),
+            registry: Arc::new(Registry::new()),
+            stats: Stats::default(),
+            default_listener,
+            settings,
+        });
+        let plan = super::run::Plan {
+            listens,
+            #[cfg(feature = "tls")]
+            tls,
+            background,
+            on_start,
+            on_hangup,
+        };
+        Ok((service, plan))
+    }
+
+    /// The chain behind the trust step, for requests made in-process.
+    pub(crate) fn into_handler(self: Arc<Self>) -> Handler {
+        Handler::new(InProcess(self))
+    }
+
+    pub(crate) fn snapshot(&self) -> ServerStats {
+        self.stats.snapshot(self.registry.open(), self.handle.drain_phase())
+    }
+}
+
+/// The trust step and the core's facts, once per request, outside every middleware.
+pub(crate) fn admit(
+    request: &mut Request,
+    arrival: Arrival,
+    trust: &TrustStep,
+    conn: Option<&Arc<ConnInfo>>,
+    server: Option<&ServerHandle>,
+) {
+    let trusted = trust.apply(request.headers_mut(), conn.map(|conn| &**conn));
+    let info = RequestInfo {
+        conn: conn.cloned(),
+        server: server.cloned(),
+        client_addr: trusted.client_addr,
+        peer_trusted: trusted.peer_trusted,
+        scheme: trusted.scheme,
+        authority: arrival.authority,
+        original_target: Some(arrival.target),
+        upgrade: arrival.upgrade,
+        ..RequestInfo::new(arrival.received_at)
+    };
+    request.extensions_mut().insert(info);
+}
+
+/// `Upgrade: h2c` and `HTTP2-Settings` never reach a backend, which must not be talked into HTTP/2 behind the proxy.
+pub(crate) fn forget_h2c(headers: &mut HeaderMap) {
+    const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+    if headers.contains_key(UPGRADE) && has_token(headers, &UPGRADE, "h2c") {
+        headers.remove(UPGRADE);
+    }
+    headers.remove(HTTP2_SETTINGS);
+}
+
+fn compose(chain: &Chain, handler: Option<Handler>) -> Handler {
+    chain.wrap(handler.unwrap_or_else(|| Handler::new(NotFound)))
+}
+
+struct NotFound;
+
+impl Serve for NotFound {
+    fn serve(&self, _request: Request) -> ResponseFuture {
+        ResponseFuture::ready(plain_error(StatusCode::NOT_FOUND, "404 page not found"))
+    }
+}
+
+struct InProcess(Arc<Service>);
+
+impl Serve for InProcess {
+    fn serve(&self, mut request: Request) -> ResponseFuture {
+        let Self(service) = self;
+        let authority = request.uri().authority().cloned();
+        let version = request.version();
+        let authority = match authority::http1(authority, version, request.headers_mut()) {
+            Ok(authority) => authority,
+            // No wire, no rule of the wire: a request without Host is a test's, not an attack's.
+            Err(_) if !request.headers().contains_key(http::header::HOST) => None,
+            Err(_) => return ResponseFuture::ready(bad_request()),
+        };
+        let arrival = Arrival {
+            target: request.original_target().clone(),
+            authority,
+            received_at: Instant::now(),
+            upgrade: None,
+        };
+        admit(&mut request, arrival, &service.default_listener.trust, None, None);
+        service.handler.serve(request)
+    }
+}
+
+pub(crate) fn bad_request() -> Response {
+    plain_error(StatusCode::BAD_REQUEST, "Bad Request")
+}
+
+/// The answer to a panic of a handler.
+pub(crate) fn panicked() -> Response {
+    let mut response = plain_error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+    response.extensions_mut().insert(crate::ResponseError::new(
+        "core",
+        "panic",
+        "the handler panicked",
+    ));
+    response
+}

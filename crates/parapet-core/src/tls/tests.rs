@@ -1,0 +1,10 @@
+mod authority;
+mod certificates;
+mod client_certs;
+mod commands;
+mod handshakes;
+mod peer;
+mod resolvers;
+mod sessions;
+mod stores;
+mod watching;

@@ -1,0 +1,29 @@
+//! What the public API of parapet-core promises, where no socket is needed.
+
+/// The one authority of a request.
+#[cfg(test)]
+mod authority;
+/// Everything public is `Send`, `Sync` and `Debug`.
+#[cfg(test)]
+mod auto_traits;
+/// The body: length, copies, riders, channel, limit.
+#[cfg(test)]
+mod body;
+/// How middlewares are put together, and what handlers may return.
+#[cfg(test)]
+mod composition;
+/// One reading of every path.
+#[cfg(test)]
+mod path;
+/// The facts of a request without a server.
+#[cfg(test)]
+mod request_ext;
+/// Requests, and what became of them.
+#[cfg(test)]
+mod support;
+/// axum and tower-http in a chain, a handler in their place.
+#[cfg(all(test, feature = "tower"))]
+mod tower;
+/// Who is a trusted proxy.
+#[cfg(test)]
+mod trust;

@@ -1,0 +1,84 @@
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::list::elements;
+use crate::names::{KEEP_ALIVE, PROXY_CONNECTION, X_REAL_IP};
+
+/// Removes what belongs to an HTTP/1.1 connection, so that the message can go out over HTTP/2
+/// (RFC 9113 §8.2.2).
+///
+/// Removed are `Connection` and every field that it names, `Keep-Alive`, `Proxy-Connection`,
+/// `Transfer-Encoding` and `Upgrade`. Kept even if `Connection` names them: `Host`,
+/// `Content-Length`, `Cookie`, `Authorization`, `X-Forwarded-*` and `X-Real-Ip`, since a client
+/// must not be able to strip what a proxy set or what the origin authorizes on. An option that is
+/// no token is skipped. Does not allocate.
+pub fn strip_connection_fields(map: &mut HeaderMap) {
+    strip(map, &CONNECTION_FIELDS);
+}
+
+/// Removes what is meant for the next hop alone (RFC 9110 §7.6.1, §11.7).
+///
+/// As [`strip_connection_fields`], and `TE`, `Proxy-Authenticate` and `Proxy-Authorization`.
+/// `Trailer` stays, so that announced trailers reach the recipient. Does not allocate.
+pub fn strip_hop_by_hop(map: &mut HeaderMap) {
+    strip(map, &CONNECTION_FIELDS);
+    strip(map, &NEXT_HOP_FIELDS);
+}
+
+static CONNECTION_FIELDS: [HeaderName; 5] =
+    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE];
+static NEXT_HOP_FIELDS: [HeaderName; 3] = [TE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
+
+fn strip(map: &mut HeaderMap, names: &[HeaderName]) {
+    if map.contains_key(CONNECTION) {
+        strip_named_by_connection(map);
+    }
+    for name in names {
+        map.remove(name);
+    }
+}
+
+/// Removes what the `Connection` lines name, and leaves these lines empty.
+///
+/// Removal needs the map for itself, so the lines are taken out of it first, some at a time: an
+/// array needs no allocation, and few messages have a second line.
+fn strip_named_by_connection(map: &mut HeaderMap) {
+    loop {
+        let mut taken = [const { HeaderValue::from_static("") }; LINES_AT_ONCE];
+        let unread = map.iter_mut().filter(|(name, line)| **name == CONNECTION && !line.is_empty());
+        for (slot, (_, line)) in taken.iter_mut().zip(unread) {
+            std::mem::swap(slot, line);
+        }
+        for option in taken.iter().flat_map(|line| elements(line.as_bytes())) {
+            if !is_protected(option) {
+                remove(map, option);
+            }
+        }
+        if taken.last().is_none_or(HeaderValue::is_empty) {
+            return;
+        }
+    }
+}
+
+const LINES_AT_ONCE: usize = 4;
+
+/// Does nothing for what is no token, since no field of the map bears such a name.
+fn remove(map: &mut HeaderMap, name: &[u8]) {
+    // `Connection` must stay until all of its lines have been read.
+    if !name.eq_ignore_ascii_case(CONNECTION.as_str().as_bytes())
+        && let Ok(name) = std::str::from_utf8(name)
+    {
+        map.remove(name);
+    }
+}
+
+fn is_protected(name: &[u8]) -> bool {
+    const FORWARDED: &[u8] = b"x-forwarded-";
+    name.get(..FORWARDED.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORWARDED))
+        || [HOST, CONTENT_LENGTH, COOKIE, AUTHORIZATION, X_REAL_IP]
+            .iter()
+            .any(|kept| name.eq_ignore_ascii_case(kept.as_str().as_bytes()))
+}

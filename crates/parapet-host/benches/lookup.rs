@@ -1,0 +1,88 @@
+//! Time of one lookup: `cargo bench -p parapet-host`. Prints nanoseconds, the median of 21 rounds.
+
+use std::error::Error;
+use std::hint::black_box;
+
+use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve, terminal};
+use parapet_host::{HostMatcher, HostRouter};
+use tokio::time::Instant;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let three = HostMatcher::new(["example.com", "www.example.com", "*.example.org"])?;
+    for host in ["www.example.com", "WWW.Example.com:8080", "a.example.org", "other.test"] {
+        let request = request(host)?;
+        report("three names, matcher", host, || {
+            black_box(three.is_match(black_box(&request)));
+        });
+    }
+
+    let mut router = HostRouter::builder();
+    for i in 0..700 {
+        router = router.route([format!("site-{i}.example.com")], terminal(Ready));
+    }
+    for i in 0..300 {
+        router = router.route([format!("*.tenant-{i}.apps.example.net")], terminal(Ready));
+    }
+    let handler = router.build()?.wrap(Handler::new(Ready));
+    let deep = "a.b.c.d.tenant-250.apps.example.net";
+    for host in ["site-650.example.com", "SITE-650.Example.com", deep, "x.other.example.org"] {
+        through("1,000 hosts, whole layer", host, &handler)?;
+    }
+    through("no layer", "site-650.example.com", &Handler::new(Ready))?;
+    Ok(())
+}
+
+struct Ready;
+
+impl Serve for Ready {
+    /// Leaks the request: freeing it is not part of the lookup.
+    fn serve(&self, request: Request) -> ResponseFuture {
+        std::mem::forget(request);
+        ResponseFuture::ready(Response::new(Body::empty()))
+    }
+}
+
+fn request(host: &str) -> Result<Request, Box<dyn Error>> {
+    let mut request = http::Request::builder().uri(format!("http://{host}/")).body(Body::empty())?;
+    // As the server does: one insertion of the core's facts, before any layer.
+    let info = parapet_core::RequestExt::detached_info(&request);
+    request.extensions_mut().insert(info);
+    Ok(request)
+}
+
+/// Measures `handler` on requests made beforehand.
+fn through(name: &str, host: &str, handler: &Handler) -> Result<(), Box<dyn Error>> {
+    let mut rounds = Vec::new();
+    for _ in 0..21 {
+        let requests: Result<Vec<_>, _> = (0..2_000).map(|_| request(host)).collect();
+        let requests = requests?;
+        let start = Instant::now();
+        for request in requests {
+            std::mem::forget(black_box(handler.serve(request)));
+        }
+        rounds.push(start.elapsed().as_secs_f64() * 1e9 / 2_000.0);
+    }
+    print(name, host, rounds);
+    Ok(())
+}
+
+fn report(name: &str, host: &str, mut f: impl FnMut()) {
+    (0..100_000).for_each(|_| f());
+    let rounds = (0..21)
+        .map(|_| {
+            let start = Instant::now();
+            for _ in 0..100_000 {
+                f();
+            }
+            start.elapsed().as_secs_f64() * 1e9 / 100_000.0
+        })
+        .collect();
+    print(name, host, rounds);
+}
+
+#[expect(clippy::print_stdout, reason = "a bench tells its figures")]
+fn print(name: &str, host: &str, mut rounds: Vec<f64>) {
+    rounds.sort_by(f64::total_cmp);
+    let median = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
+    println!("{name:24} {host:40} {median:7.1} ns");
+}

@@ -1,0 +1,14 @@
+//! Tests of parapet-redirect through its public API.
+
+/// `https`, `www` and `non_www` behind host blocks, and without.
+#[cfg(test)]
+mod hosts;
+/// Bad settings, and the texts of their errors.
+#[cfg(test)]
+mod settings;
+/// `to`: fixed targets, kept paths and queries.
+#[cfg(test)]
+mod to;
+/// A subscriber that counts warnings.
+#[cfg(test)]
+mod warnings;

@@ -1,0 +1,17 @@
+//! What parapet-requestid promises, through its public API.
+
+/// Fresh ids: form, uniqueness, own generators.
+#[cfg(test)]
+mod fresh;
+/// Which incoming ids are kept, and by whom.
+#[cfg(test)]
+mod incoming;
+/// Request, response, log and core agree.
+#[cfg(test)]
+mod places;
+/// Settings that are refused.
+#[cfg(test)]
+mod settings;
+/// One exchange through the layer.
+#[cfg(test)]
+mod support;

@@ -1,0 +1,52 @@
+//! What the public API of parapet-upstream promises, where no socket is needed.
+
+#[cfg(test)]
+use std::alloc::System;
+
+#[cfg(test)]
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// What a request costs on its way through the proxy.
+#[cfg(test)]
+mod allocations;
+/// A scripted origin: bytes in, bytes out.
+#[cfg(test)]
+mod backend;
+/// Tickets and guards of a balancer of one's own.
+#[cfg(test)]
+mod balancer;
+/// Every failure has its status, text and kind.
+#[cfg(test)]
+mod failures;
+/// Target, host and fields as the upstream and the client get them.
+#[cfg(test)]
+mod forwarding;
+/// Hook and access log hear of every attempt.
+#[cfg(test)]
+mod observation;
+/// Requests that are answered without an attempt.
+#[cfg(test)]
+mod refusals;
+/// Which failures are tried again, when, and with what body.
+#[cfg(test)]
+mod retries;
+/// One exchange after another on a connection: reuse, and what forbids it.
+#[cfg(test)]
+mod reuse;
+/// Turns, gates, priorities and swaps.
+#[cfg(test)]
+mod round_robin;
+/// Bodies: trailers, deadlines, failures midway.
+#[cfg(test)]
+mod streaming;
+/// A scripted upstream, requests, and a log record that can be read.
+#[cfg(test)]
+mod support;
+/// What a type of the API tells of itself.
+#[cfg(test)]
+mod surface;
+
+/// Counts allocations for [`allocations`].
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
