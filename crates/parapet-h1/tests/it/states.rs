@@ -351,6 +351,7 @@ fn everything_public_is_debug_send_and_sync_and_errors_are_one_line() {
     check::<(InboundRequest, InboundResponse, RequestEvent, ResponseEvent, RequestKind)>();
     check::<(RequestDecoder, RequestEncoder, ResponseDecoder, ResponseEncoder)>();
     check::<(DecodeError, EncodeError, RequestContext<'static>)>();
+    assert_eq!(DecodeError::Version.as_str(), DecodeError::Version.to_string());
     for text in [DecodeError::BareLf.to_string(), EncodeError::Short.to_string()] {
         assert!(
             !text.is_empty()
