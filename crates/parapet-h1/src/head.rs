@@ -81,7 +81,9 @@ fn trimmed(value: &[u8]) -> (usize, usize) {
 /// Empties a map that came back for reuse and makes room for `lines` fields. At least 16, so that the few fields
 /// a proxy adds do not make it grow.
 pub(crate) fn prepare(map: &mut HeaderMap, lines: usize) {
-    map.clear();
+    if !map.is_empty() {
+        map.clear();
+    }
     let wanted = lines.max(16);
     if map.capacity() < wanted {
         map.reserve(wanted);

@@ -56,6 +56,9 @@ impl Scan {
     ) -> Result<Option<usize>, DecodeError> {
         let window = buffered.get(..bounds.bytes).unwrap_or(buffered);
         let from = self.position;
+        if self.lines.capacity() == 0 {
+            self.lines.reserve(32); // a browser's head; else the first one would grow it four times
+        }
         for offset in memchr_iter(b'\n', window.get(from..).unwrap_or_default()) {
             let lf = from + offset;
             let with_cr = lf > self.line_start && window.get(lf - 1) == Some(&b'\r');
@@ -86,9 +89,6 @@ impl Scan {
 
     #[inline]
     fn remember(&mut self, end: usize) {
-        if self.lines.capacity() == 0 {
-            self.lines.reserve(32); // a browser's head; else the first one would grow it four times
-        }
         let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
         self.lines.push(Line { start: place(self.line_start), end: place(end) });
     }
