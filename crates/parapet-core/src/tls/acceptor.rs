@@ -65,9 +65,6 @@ pub(crate) enum TlsAcceptError<IO> {
     /// Nobody has a certificate for the server name, and unknown ones are refused. An alert has been sent.
     #[error("no certificate for the server name")]
     UnknownName,
-    /// No key fits the client's signature schemes, or there is no default. An alert has been sent.
-    #[error("no certificate that the client can verify")]
-    NoCertificate,
     /// An ACME challenge has been answered: no failure, but nothing is left to serve.
     #[error("an ACME challenge was answered")]
     ChallengeAnswered,
@@ -126,14 +123,11 @@ impl Acceptor {
                 close(&mut stream).await;
                 return Err(TlsAcceptError::ChallengeAnswered);
             }
-            Choice::Refused(refusal) => {
+            Choice::UnknownName => {
                 // The peer may be gone already; the refusal is what counts.
-                let _ = io.write_all(&refusal.alert_record()).await;
+                let _ = io.write_all(&UNRECOGNIZED_NAME).await;
                 let _ = io.flush().await;
-                return Err(match refusal {
-                    Refusal::UnknownName => TlsAcceptError::UnknownName,
-                    Refusal::NoCertificate => TlsAcceptError::NoCertificate,
-                });
+                return Err(TlsAcceptError::UnknownName);
             }
         };
 
@@ -195,7 +189,7 @@ enum Choice {
     Store(Option<Certificate>),
     Resolved(Certificate),
     Challenge(Arc<ServerConfig>, Certificate),
-    Refused(Refusal),
+    UnknownName,
 }
 
 impl Scope {
@@ -231,15 +225,10 @@ impl Scope {
         let found = name
             .and_then(|name| set.named(name, schemes))
             .or_else(|| fallback(&set, name, schemes, self.unknown_name));
-        match found {
-            Some(certificate) => Choice::Store(Some(certificate.clone())),
-            None if name.is_some_and(|name| !set.has(name))
-                && self.unknown_name == UnknownName::Refuse =>
-            {
-                Choice::Refused(Refusal::UnknownName)
-            }
-            None => Choice::Refused(Refusal::NoCertificate),
+        if found.is_none() && name.is_some() && self.unknown_name == UnknownName::Refuse {
+            return Choice::UnknownName;
         }
+        Choice::Store(found.cloned())
     }
 
     fn knows(&self, accepted: &Accepted, name: Option<&str>) -> bool {
@@ -248,22 +237,9 @@ impl Scope {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Refusal {
-    UnknownName,
-    NoCertificate,
-}
-
-impl Refusal {
-    /// A fatal alert in a record of its own (RFC 8446 §5.1, §6): nothing is encrypted before the ServerHello.
-    fn alert_record(self) -> [u8; 7] {
-        let description = match self {
-            Self::UnknownName => 112,
-            Self::NoCertificate => 40, // handshake_failure
-        };
-        [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, description]
-    }
-}
+/// A fatal `unrecognized_name` (RFC 6066 §3) in a record of its own (RFC 8446 §5.1, §6): nothing is encrypted before the
+/// ServerHello, and the library has no word for it.
+const UNRECOGNIZED_NAME: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 112];
 
 enum HelloError {
     NotTls(Vec<u8>),

@@ -96,15 +96,16 @@ impl CertSet {
         fitting(name).or_else(|| fitting(&wildcard(name)?))
     }
 
-    /// Whether `name` (lower-cased) has a certificate at all.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.by_name.contains_key(name)
-            || wildcard(name).is_some_and(|name| self.by_name.contains_key(&*name))
+    /// All certificates for `name` (lower-cased), exact before wildcard.
+    pub(crate) fn all_named(&self, name: &str) -> Option<&[Certificate]> {
+        let certificates =
+            self.by_name.get(name).or_else(|| self.by_name.get(wildcard(name)?.as_str()))?;
+        Some(certificates)
     }
 
-    /// The default whose key fits `schemes`.
-    pub(crate) fn default_for(&self, schemes: &[SignatureScheme]) -> Option<&Certificate> {
-        self.default.iter().find(|certificate| certificate.fits(schemes))
+    /// The default, and those that stand in beside it.
+    pub(crate) fn default_certificates(&self) -> &[Certificate] {
+        &self.default
     }
 
     pub(crate) fn is_empty(&self) -> bool {

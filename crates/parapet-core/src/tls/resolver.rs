@@ -22,7 +22,7 @@ impl ResolvesServerCert for StoreResolver {
         let set = self.store.load();
         let schemes = hello.signature_schemes();
         let certificate = match hello.server_name() {
-            None => set.default_for(schemes),
+            None => fallback(&set, None, schemes, self.unknown_name),
             Some(name) => {
                 let name = name.to_ascii_lowercase();
                 set.named(&name, schemes)
@@ -33,15 +33,20 @@ impl ResolvesServerCert for StoreResolver {
     }
 }
 
-/// What is left when neither the store nor a resolver knows the name.
+/// What is left when neither the store nor a resolver has a certificate for the name that the client can verify. One that
+/// it cannot verify is better than none: the library then refuses with the alert that fits, be it for the version or for
+/// the signature schemes.
 pub(crate) fn fallback<'a>(
     set: &'a CertSet,
     server_name: Option<&str>,
     schemes: &[SignatureScheme],
     unknown_name: UnknownName,
 ) -> Option<&'a Certificate> {
-    match (server_name, unknown_name) {
-        (Some(_), UnknownName::Refuse) => None,
-        _ => set.default_for(schemes),
-    }
+    let takes_default = server_name.is_none() || unknown_name == UnknownName::Default;
+    let default = || takes_default.then(|| set.default_certificates());
+    let fitting = |certificate: &&Certificate| certificate.fits(schemes);
+    default()
+        .and_then(|certificates| certificates.iter().find(fitting))
+        .or_else(|| set.all_named(server_name?)?.first())
+        .or_else(|| default()?.first())
 }

@@ -1,5 +1,4 @@
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use rustls::version::{TLS12, TLS13};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::peer::{Client, chain, self_signed};
@@ -84,9 +83,6 @@ async fn client_certificates_are_verified_as_the_setting_says() {
         ("not revoked", &revoked, &friend, Some(1)),
         ("not asked for", &none, &stranger, Some(0)),
     ] {
-        // A session's certificates would come out of its ticket.
-        let mut client = client.clone();
-        client.config.resumption = rustls::client::Resumption::disabled();
         let (served, answer) = client.connect(acceptor, "localhost").await;
         assert_eq!(served.is_ok(), expected.is_some(), "{name}: {served:?}");
         assert_eq!(answer.is_ok(), expected.is_some(), "{name}: {answer:?}");
@@ -103,15 +99,12 @@ async fn a_resumed_session_keeps_the_clients_certificate() {
     let ca = Ca::new("good");
     let auth = ClientAuth::Require(vec![ca.certificate.clone()]);
     let acceptor = TlsConfig::new(server.clone()).client_auth(auth).build().unwrap();
-    for version in [&TLS12, &TLS13] {
-        let (leaf, mut client) = ca.client(&server, 1);
-        client.config.alpn_protocols.clear();
-        let _ = version;
-        for resumed in [false, true] {
-            let (served, _) = client.connects(&acceptor, "localhost").await;
-            assert_eq!(served.info.is_resumed(), resumed);
-            assert_eq!(served.info.client_certs(), [leaf.clone()]);
-        }
+    let (leaf, client) = ca.client(&server, 1);
+    let client = client.resuming();
+    for resumed in [false, true] {
+        let (served, _) = client.connects(&acceptor, "localhost").await;
+        assert_eq!(served.info.is_resumed(), resumed);
+        assert_eq!(served.info.client_certs(), [leaf.clone()]);
     }
 }
 

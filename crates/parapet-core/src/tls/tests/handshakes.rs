@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use rustls::version::{TLS12, TLS13};
 use rustls::{NamedGroup, ProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::peer::{Client, chain, self_signed};
-use crate::tls::acceptor::TlsAcceptError;
+use crate::tls::acceptor::{self, TlsAcceptError};
 use crate::{CipherSuite, TlsConfig, TlsErrorKind, TlsVersion};
 
 #[tokio::test]
@@ -58,19 +60,24 @@ async fn versions_and_suites_below_the_settings_are_refused() {
 }
 
 #[tokio::test]
-async fn tls_1_1_gets_a_protocol_version_alert() {
+async fn tls_1_1_gets_a_fatal_alert() {
     let acceptor = TlsConfig::new(self_signed(&["localhost"])).build().unwrap();
-    let mut hello = vec![0x16, 0x03, 0x01, 0, 45, 0x01, 0, 0, 41, 0x03, 0x02];
-    hello.extend([7; 32]); // random
-    hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]); // no session, one suite, no compression
-    let (client, server) = tokio::io::duplex(1024);
-    let (mut read, mut write) = tokio::io::split(client);
-    write.write_all(&hello).await.unwrap();
-    let error = acceptor.accept(server, None).await.map(drop).unwrap_err();
-    assert!(matches!(error, TlsAcceptError::Handshake(_)), "{error:?}");
-    let mut answer = Vec::new();
-    read.read_to_end(&mut answer).await.unwrap();
-    assert_eq!(answer, [0x15, 0x03, 0x03, 0, 2, 2, 70]);
+    let signature_algorithms = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
+    // Clients of that time have no such extension, which is noticed before the version.
+    for (extensions, alert) in [(&signature_algorithms[..], 70), (&[], 40)] {
+        let length = 41 + u8::try_from(extensions.len()).unwrap();
+        let mut hello = vec![0x16, 3, 1, 0, length + 4, 1, 0, 0, length, 3, 2];
+        hello.extend([7; 32]); // random
+        hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]); // no session, one suite, no compression
+        hello.extend(extensions);
+        let (mut client, server) = tokio::io::duplex(1024);
+        client.write_all(&hello).await.unwrap();
+        let error = acceptor.accept(server, None).await.map(drop).unwrap_err();
+        assert!(matches!(error, TlsAcceptError::Handshake(_)), "{error:?}");
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, [0x15, 3, 3, 0, 2, 2, alert], "{}", chain(&error));
+    }
 }
 
 #[tokio::test]
@@ -89,7 +96,7 @@ async fn a_client_that_does_not_speak_tls_is_given_back_with_its_bytes() {
 }
 
 #[tokio::test]
-async fn a_hello_in_single_bytes_is_read_and_half_of_one_is_an_early_end() {
+async fn a_hello_in_small_pieces_is_read_and_half_of_one_is_an_early_end() {
     let certificate = self_signed(&["localhost"]);
     let acceptor = TlsConfig::new(certificate.clone()).build().unwrap();
     let (mut client, server) = tokio::io::duplex(1);
@@ -97,7 +104,6 @@ async fn a_hello_in_single_bytes_is_read_and_half_of_one_is_an_early_end() {
         let acceptor = acceptor.clone();
         async move { acceptor.accept(server, None).await.map(drop) }
     });
-    // The duplex holds one byte, so the server sees each alone.
     client.write_all(&[0x16, 0x03, 0x01, 0x02]).await.unwrap();
     drop(client);
     let error = accept.await.unwrap().unwrap_err();
@@ -105,11 +111,22 @@ async fn a_hello_in_single_bytes_is_read_and_half_of_one_is_an_early_end() {
 
     let connector =
         tokio_rustls::TlsConnector::from(std::sync::Arc::new(Client::new(&[&certificate]).config));
-    let (client, server) = tokio::io::duplex(1);
+    let (client, server) = tokio::io::duplex(16);
     let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
-    let (client, server) =
-        tokio::join!(connector.connect(name, client), acceptor.accept(server, None));
-    assert!(client.is_ok() && server.is_ok());
+    let client = async {
+        let mut stream = connector.connect(name, client).await?;
+        // The server has tickets to send before it is through.
+        stream.read_to_end(&mut Vec::new()).await
+    };
+    let server = async {
+        let mut session = acceptor.accept(server, None).await.map_err(|error| chain(&error))?;
+        acceptor::close(&mut session.stream).await;
+        Ok::<_, String>(())
+    };
+    let both = async { tokio::join!(client, server) };
+    let (client, server) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+    client.unwrap();
+    server.unwrap();
 }
 
 #[tokio::test]

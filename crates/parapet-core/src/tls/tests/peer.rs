@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::{
     ClientConfig, DigitallySignedStruct, NamedGroup, ProtocolVersion, RootCertStore,
@@ -115,7 +115,15 @@ impl Client {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
         };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // A session that resumes shows the certificate of its first handshake.
+        config.resumption = Resumption::disabled();
         Self { config, seen }
+    }
+
+    /// Keeps sessions and resumes them.
+    pub(super) fn resuming(mut self) -> Self {
+        self.config.resumption = Resumption::in_memory_sessions(32);
+        self
     }
 
     pub(super) fn alpn(mut self, protocols: &[&str]) -> Self {

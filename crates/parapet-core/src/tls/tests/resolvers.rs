@@ -68,7 +68,7 @@ async fn a_session_with_a_resolved_certificate_resumes() {
     let config = TlsConfig::new(CertStore::from_certs([]))
         .resolver(Elsewhere::new("b.example", fetched.clone()));
     let acceptor = config.build().unwrap();
-    let client = Client::new(&[&fetched]);
+    let client = Client::new(&[&fetched]).resuming();
     for resumed in [false, true] {
         let (served, _) = client.connects(&acceptor, "b.example").await;
         assert_eq!(served.info.is_resumed(), resumed);

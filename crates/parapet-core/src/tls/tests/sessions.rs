@@ -23,7 +23,7 @@ fn a_session_resumes_on_another_worker_once_a_ticket_is_had() {
         for (tickets, resumes) in [(true, true), (false, false)] {
             let config = TlsConfig::new(certificate.clone()).session_tickets(tickets);
             let acceptor = config.build().unwrap();
-            let client = Client::version(&[&certificate], version);
+            let client = Client::version(&[&certificate], version).resuming();
             let mut resumed = Vec::new();
             for _worker in 0..2 {
                 let (acceptor, client) = (acceptor.clone(), client.clone());

@@ -35,14 +35,16 @@ async fn names_are_served_exact_then_wildcard_then_default() {
             Some(certificate) => assert_eq!(answer.unwrap().leaf, certificate.chain()[0], "{name}"),
             None => {
                 assert_eq!(served.unwrap_err(), "no certificate for the server name", "{name}");
-                assert!(answer.unwrap_err().contains("UnrecognizedName"), "{name}");
+                let error = answer.unwrap_err();
+                assert!(error.contains("UnrecognisedName"), "{name}: {error}");
             }
         }
     }
     // Unknown under `Default`: the default comes, and the client does not accept it.
     let acceptor = TlsConfig::new(store.clone()).build().unwrap();
     let (_, answer) = Client::new(&all).connect(&acceptor, "other.example").await;
-    assert!(answer.unwrap_err().contains("NotValidForName"));
+    let error = answer.unwrap_err();
+    assert!(error.contains("not valid for name"), "{error}");
 }
 
 #[tokio::test]
@@ -91,7 +93,7 @@ async fn of_two_kinds_of_keys_the_client_gets_the_one_it_can_verify() {
         match expected {
             Some(certificate) => assert_eq!(answer.unwrap().leaf, certificate.chain()[0], "{name}"),
             None => {
-                assert_eq!(served.unwrap_err(), "no certificate that the client can verify");
+                assert!(served.unwrap_err().contains("NoSignatureSchemesInCommon"));
                 assert!(answer.unwrap_err().contains("HandshakeFailure"));
             }
         }
@@ -117,9 +119,6 @@ async fn set_while_handshakes_run_fails_none_and_holds_for_the_next() {
                 if worker == 0 && round == 50 {
                     half.notify_one();
                 }
-                // Else it would resume and show the certificate of the first handshake.
-                let mut client = client.clone();
-                client.config.resumption = rustls::client::Resumption::disabled();
                 let was_set = is_set.load(Ordering::SeqCst);
                 let (_, answer) = client.connects(&acceptor, "localhost").await;
                 let is_new = answer.leaf == new.chain()[0];
