@@ -53,6 +53,7 @@ mod tests {
             ("/admin;x=1;y=2", "/admin"),
             ("/admin%3Bx/y", "/admin/y"),
             ("/;x/admin", "/admin"),
+            ("/%3Bx/admin", "/admin"),
             ("/;x", "/"),
             ("/a/;x", "/a/"),
             ("/a;/;/b;", "/a/b"),

@@ -43,6 +43,28 @@ async fn the_most_specific_host_wins_whatever_the_order() {
 }
 
 #[tokio::test]
+async fn a_wildcard_matches_no_name_that_is_none() {
+    for others in [0, 20] {
+        let builder = HostRouter::builder().route(["*.example.com"], answering("wildcard"));
+        let builder = (0..others).fold(builder, |builder, other| {
+            builder.route([format!("site-{other}.test")], answering("other"))
+        });
+        let handler = builder.build().unwrap().wrap(answering("next"));
+        for (authority, name) in [
+            ("a.example.com", "wildcard"),
+            ("A_b-1.c.EXAMPLE.com.", "wildcard"),
+            (".example.com", "next"),
+            ("a..example.com", "next"),
+            (".a.example.com", "next"),
+            ("a!b.example.com", "next"),
+            ("a.example.com..", "next"),
+        ] {
+            assert_eq!(ask(&handler, authority).await.0, name, "{others} {authority}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn addresses_beat_the_longest_network_which_beats_the_rest() {
     let handler = HostRouter::builder()
         .route(["*"], answering("any"))

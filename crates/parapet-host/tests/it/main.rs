@@ -12,3 +12,6 @@ mod host_router;
 /// Bad patterns and the texts of their errors.
 #[cfg(test)]
 mod pattern;
+/// Over sockets: the one authority, and tables replaced under load.
+#[cfg(test)]
+mod server;
