@@ -2,12 +2,14 @@
 
 mod exchange;
 mod failure;
+mod held;
 mod outgoing;
 mod unit;
 mod upload;
 
 pub(crate) use self::exchange::send;
 pub(crate) use self::failure::{body_error, text as decode_text};
+pub(crate) use self::held::Held;
 pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::unit::Unit;
 pub(crate) use self::upload::{Upload, UploadError, allowed_trailers};

@@ -1,5 +1,5 @@
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use parapet_core::RequestHead;
 use parapet_h1::{EncodeError, RequestEncoder, RequestKind, ResponseDecoder};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, WriteHalf};
+use tokio::io::{AsyncReadExt, WriteHalf};
 use tokio::time::Instant;
 
-use super::Outgoing;
+use super::{Held, Outgoing};
 use crate::io::{Io, Peek};
 use super::exchange::Plan;
 use crate::pool::{Lease, Permit, Watch};
@@ -190,53 +190,7 @@ impl Unit {
     /// Gives up the connection for another protocol: its I/O, and what was read already.
     pub(crate) fn into_io(self: Box<Self>) -> (Held, BytesMut) {
         let this = *self;
-        (Held { io: this.io, _lease: this.lease }, this.read)
-    }
-}
-
-/// The I/O of a connection that left HTTP behind; still counted as one.
-pub(crate) struct Held {
-    io: Io,
-    _lease: Lease,
-}
-
-impl AsyncRead for Held {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Held {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        (Held::new(this.io, this.lease), this.read)
     }
 }
 

@@ -8,8 +8,9 @@ use parapet_core::{Body, BodyError, RequestHead, Response};
 use parapet_upstream::{
     Attempt, Balancer, Error, HttpTransport, Picked, RoundTrip, Target, Transport,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 /// A listening origin whose every byte the test writes.
 pub(crate) struct Backend {
@@ -17,8 +18,8 @@ pub(crate) struct Backend {
 }
 
 /// One connection of it.
-pub(crate) struct Conn {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Conn<S = TcpStream> {
+    pub(crate) stream: S,
     pub(crate) read: Vec<u8>,
 }
 
@@ -41,7 +42,7 @@ impl Backend {
     pub(crate) async fn has_another(&self) -> bool {
         // What the kernel has accepted is seen by the I/O driver in its next turn.
         tokio::task::yield_now().await;
-        futures_util::FutureExt::now_or_never(self.listener.accept()).is_some()
+        !is_pending(&mut Box::pin(self.listener.accept())).await
     }
 
     /// A client with one transport over this origin.
@@ -54,7 +55,7 @@ impl Backend {
     }
 }
 
-impl Conn {
+impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
     /// Reads one head.
     pub(crate) async fn head(&mut self) -> String {
         self.until(b"\r\n\r\n").await
@@ -92,10 +93,38 @@ impl Conn {
         }
         self.read
     }
+}
 
+impl Conn {
     /// Closes with a reset.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// An origin in memory, for tests on paused time: what a `dial` function gave the other ends of.
+pub(crate) struct Memory {
+    dialed: mpsc::UnboundedReceiver<DuplexStream>,
+    pub(crate) transport: HttpTransport,
+}
+
+impl Memory {
+    pub(crate) fn new(transport: HttpTransport) -> Self {
+        let (sender, dialed) = mpsc::unbounded_channel();
+        let transport = transport.dial(move |_| {
+            let (near, far) = tokio::io::duplex(1 << 20);
+            let sent = sender.send(far);
+            async move { sent.map(|()| near).map_err(|_| io::ErrorKind::ConnectionRefused.into()) }
+        });
+        Self { dialed, transport }
+    }
+
+    pub(crate) async fn accept(&mut self) -> Conn<DuplexStream> {
+        Conn { stream: self.dialed.recv().await.unwrap(), read: Vec::new() }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new("origin", self.transport.clone())
     }
 }
 
@@ -131,7 +160,7 @@ impl Client {
         at: &Attempt,
     ) -> Result<Response, Error> {
         let (head, ()) = request.header("host", "example.com").body(()).unwrap().into_parts();
-        within(self.0.round_trip(&head, body, at)).await
+        self.0.round_trip(&head, body, at).await
     }
 
     /// GET, whole answer as text.
@@ -145,9 +174,9 @@ pub(crate) async fn text(response: Response) -> Result<String, BodyError> {
     Ok(String::from_utf8(body.into_data().to_vec()).unwrap())
 }
 
-/// No test waits longer for anything.
+/// No test waits longer for anything; long enough for paused time to run past every time limit.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened for 20 s")
+    tokio::time::timeout(Duration::from_secs(7200), future).await.expect("nothing happened")
 }
 
 /// A response with this body and its length.
@@ -162,4 +191,12 @@ pub(crate) fn channel() -> (parapet_core::Sender, Body) {
 
 pub(crate) fn bytes(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
+}
+
+/// Polls once.
+pub(crate) async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    std::future::poll_fn(|cx| {
+        std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())
+    })
+    .await
 }

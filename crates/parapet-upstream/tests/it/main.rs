@@ -15,6 +15,15 @@ mod backend;
 /// Tickets and guards of a balancer of one's own.
 #[cfg(test)]
 mod balancer;
+/// Bodies of requests and responses as they stream, and how they end.
+#[cfg(test)]
+mod bodies;
+/// What a dropped request does to its connection.
+#[cfg(test)]
+mod cancel;
+/// Which bytes of an origin are a response, and which are refused.
+#[cfg(test)]
+mod codec;
 /// Every failure has its status, text and kind.
 #[cfg(test)]
 mod failures;
@@ -27,6 +36,9 @@ mod observation;
 /// Requests that are answered without an attempt.
 #[cfg(test)]
 mod refusals;
+/// Requests that go out a second time because a reused connection had died.
+#[cfg(test)]
+mod replay;
 /// Which failures are tried again, when, and with what body.
 #[cfg(test)]
 mod retries;
@@ -45,6 +57,12 @@ mod support;
 /// What a type of the API tells of itself.
 #[cfg(test)]
 mod surface;
+/// Deadlines and other times, on paused time over an in-memory connection.
+#[cfg(test)]
+mod times;
+/// The bytes of a request.
+#[cfg(test)]
+mod wire;
 
 /// Counts allocations for [`allocations`].
 #[cfg(test)]

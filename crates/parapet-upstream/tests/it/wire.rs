@@ -1,0 +1,144 @@
+use http::Request;
+use http::request::Builder;
+use parapet_core::{Body, BodyError};
+use parapet_upstream::{Error, HttpTransport};
+
+use crate::backend::{Backend, Conn, bytes, ok};
+
+/// The bytes of one request, up to and with `end`.
+async fn sent(transport: HttpTransport, request: Builder, body: Body, end: &str) -> String {
+    let backend = Backend::start().await;
+    let client = backend.client(transport);
+    let origin = async {
+        let mut conn = backend.accept().await;
+        let sent = conn.until(end.as_bytes()).await;
+        conn.send(ok("")).await;
+        (sent, conn)
+    };
+    let ((sent, _conn), response) = tokio::join!(origin, client.send(request, body));
+    assert_eq!(response.unwrap().status(), 200);
+    sent
+}
+
+fn streamed(parts: &'static [&'static str]) -> Body {
+    let parts = parts.iter().map(|part| Ok::<_, BodyError>(bytes(part)));
+    Body::from_stream(futures_util::stream::iter(parts))
+}
+
+#[tokio::test]
+async fn a_request_has_host_first_and_one_framing_field_whatever_the_client_sent() {
+    let lie = |builder: Builder| {
+        builder
+            .header("content-length", "99")
+            .header("transfer-encoding", "gzip")
+            .header("x-a", "1")
+    };
+    let rows = [
+        (
+            lie(Request::get("/a?b=c")),
+            Body::empty(),
+            "GET /a?b=c HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\n\r\n",
+        ),
+        (
+            lie(Request::post("/")),
+            Body::empty(),
+            "POST / HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\ncontent-length: 0\r\n\r\n",
+        ),
+        (
+            lie(Request::put("/")),
+            Body::full("hello"),
+            "PUT / HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\ncontent-length: 5\r\n\r\nhello",
+        ),
+        (
+            lie(Request::post("/")),
+            streamed(&["hello", "", "world"]),
+            "POST / HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n",
+        ),
+        (Request::options("*"), Body::empty(), "OPTIONS * HTTP/1.1\r\nhost: example.com\r\n\r\n"),
+        (
+            Request::get("/").header("te", "trailers"),
+            Body::empty(),
+            "GET / HTTP/1.1\r\nhost: example.com\r\nte: trailers\r\nconnection: TE\r\n\r\n",
+        ),
+    ];
+    for (request, body, expected) in rows {
+        assert_eq!(sent(HttpTransport::new(), request, body, expected).await, expected);
+    }
+    let title =
+        "POST / HTTP/1.1\r\nHost: example.com\r\nX-Request-Id: 1\r\nContent-Length: 1\r\n\r\n!";
+    let request = Request::post("/").header("x-request-id", "1");
+    let transport = HttpTransport::new().title_case_headers(true);
+    assert_eq!(sent(transport, request, Body::full("!"), "!").await, title);
+}
+
+#[tokio::test]
+async fn allowed_trailers_follow_a_chunked_body_and_forbidden_ones_do_not() {
+    let (sender, body) = Body::channel(4);
+    let backend = Backend::start().await;
+    let client = backend.http();
+    let feed = async {
+        sender.data("x").await.unwrap();
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("x-sum", "1".parse().unwrap());
+        trailers.insert("content-length", "9".parse().unwrap());
+        trailers.insert("set-cookie", "a=b".parse().unwrap());
+        sender.trailers(trailers).await.unwrap();
+    };
+    let origin = async {
+        let mut conn = backend.accept().await;
+        conn.head().await;
+        let body = conn.until(b"\r\n\r\n").await;
+        conn.send(ok("")).await;
+        body
+    };
+    let (body, response, ()) = tokio::join!(origin, client.send(Request::post("/"), body), feed);
+    assert_eq!((body.as_str(), response.is_ok()), ("1\r\nx\r\n0\r\nx-sum: 1\r\n\r\n", true));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_costs_no_connection() {
+    let backend = Backend::start().await;
+    let client = backend.http();
+    let mut head = Request::get("/").header("host", "a").header("host", "b");
+    for _ in 0..2 {
+        let refused = client.send(std::mem::take(&mut head), Body::empty()).await;
+        assert!(matches!(refused, Err(Error::RequestBody(_))), "{refused:?}");
+        head = Request::get("/").header("host", "a");
+    }
+    let mut conn: Conn = backend.accept().await;
+    let (_, body) = tokio::join!(conn.answer(ok("ok")), client.text());
+    assert_eq!(body, "ok");
+    assert!(!backend.has_another().await);
+}
+
+#[tokio::test]
+async fn an_expectation_waits_for_100_only_if_it_is_asked_to() {
+    let expecting = || Request::post("/").header("expect", "100-continue");
+    let at_once = sent(HttpTransport::new(), expecting(), Body::full("body"), "body").await;
+    assert!(at_once.ends_with("\r\n\r\nbody"));
+    let backend = Backend::start().await;
+    let limit = std::time::Duration::from_secs(3600);
+    let client = backend.client(HttpTransport::new().expect_continue_timeout(limit));
+    let origin = async {
+        let mut conn = backend.accept().await;
+        conn.head().await;
+        tokio::task::yield_now().await;
+        assert_eq!(
+            conn.stream.try_read(&mut [0; 1]).unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock
+        );
+        conn.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+        conn.until(b"body").await;
+        conn.send(ok("got it")).await;
+        // The next one is refused unread.
+        conn.head().await;
+        conn.send("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 0\r\n\r\n").await;
+        assert_eq!(conn.closed().await, b"");
+    };
+    let requests = async {
+        let first = client.send(expecting(), Body::full("body")).await.unwrap();
+        let second = client.send(expecting(), Body::full("body")).await.unwrap();
+        assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 417));
+    };
+    tokio::join!(origin, requests);
+}
