@@ -23,15 +23,16 @@ impl ExpiryNotice {
         (last == 0 || now.abs_diff(last) >= DAY)
             && self.last.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
+}
 
-    pub(crate) fn warn(&self, certificates: &[Certificate], now: SystemTime) {
-        for certificate in expiring(certificates, now) {
-            tracing::warn!(
-                ?certificate,
-                days_left = days_left(certificate.not_after(), now),
-                "the certificate expires soon: renew it"
-            );
-        }
+/// Tells the log of each that expires soon.
+pub(crate) fn warn(certificates: &[Certificate], now: SystemTime) {
+    for certificate in expiring(certificates, now) {
+        tracing::warn!(
+            ?certificate,
+            days_left = days_left(certificate.not_after(), now),
+            "the certificate expires soon: renew it"
+        );
     }
 }
 

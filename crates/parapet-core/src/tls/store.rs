@@ -6,7 +6,7 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::cert_set::CertSet;
 use super::certificate::Certificate;
-use super::expiry::ExpiryNotice;
+use super::expiry::{self, ExpiryNotice};
 use super::watch::{CertFiles, Watch};
 use crate::Error;
 
@@ -70,11 +70,19 @@ impl CertStore {
     /// it replaces the default under that name, it becomes the default.
     ///
     /// Copies the set: to change many at once use [`replace`](Self::replace).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a swap may have to be made again, each time from a clone"
+    )]
     pub fn set(&self, name: &str, certificate: Certificate) {
         self.0.change(|set| set.set(name, certificate.clone()));
     }
 
     /// Serves `certificate` under `name` to clients that those before it do not fit: RSA beside ECDSA.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a swap may have to be made again, each time from a clone"
+    )]
     pub fn add(&self, name: &str, certificate: Certificate) {
         self.0.change(|set| set.add(name, certificate.clone()));
     }
@@ -121,7 +129,7 @@ impl CertStore {
     /// Warns of certificates that expire soon, once a day; costs one atomic read on all other calls.
     pub(crate) fn warn_of_expiry(&self, now: SystemTime) {
         if self.0.notice.is_due(now) {
-            self.0.notice.warn(&self.load().certificates(), now);
+            expiry::warn(&self.load().certificates(), now);
         }
     }
 

@@ -161,7 +161,9 @@ impl Client {
         Ok(Answer {
             leaf: connection.peer_certificates().unwrap()[0].clone().into_owned(),
             alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
-            group: connection.negotiated_key_exchange_group().map(|group| group.name()),
+            group: connection
+                .negotiated_key_exchange_group()
+                .map(rustls::crypto::SupportedKxGroup::name),
             version: connection.protocol_version().unwrap(),
             body,
             staple: self.seen.staple.lock().unwrap().clone(),
