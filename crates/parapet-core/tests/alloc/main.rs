@@ -2,7 +2,7 @@
 
 use std::alloc::System;
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -17,8 +17,12 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Allocations of `act` alone. Other threads of the test runner can only add to the count, so the least of many is right.
+/// One test counts at a time.
+static COUNTING: Mutex<()> = Mutex::new(());
+
+/// Allocations of `act` alone. The thread of the test runner can only add to a count, so the least of many is right.
 fn allocations<T, R>(prepare: impl Fn() -> T, act: impl Fn(T) -> R) -> usize {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let count = |_| {
         let prepared = prepare();
         let region = Region::new(ALLOCATOR);
@@ -27,7 +31,7 @@ fn allocations<T, R>(prepare: impl Fn() -> T, act: impl Fn(T) -> R) -> usize {
         drop(result);
         change.allocations + change.reallocations
     };
-    (0..50).map(count).min().expect("fifty runs")
+    (0..1_000).map(count).min().expect("a thousand runs")
 }
 
 fn serve(handler: &Handler) -> usize {
