@@ -207,7 +207,7 @@ impl ServerHandle {
     pub(crate) fn wait_ends(&self) -> Option<Instant> {
         let times = self.times();
         let wait = if times.skip_wait { Duration::ZERO } else { times.wait };
-        times.started.map(|started| started + wait)
+        times.started.map(|started| started.checked_add(wait).unwrap_or(started))
     }
 
     /// From when on answers ask clients to leave: the middle of the wait phase.

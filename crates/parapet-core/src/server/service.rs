@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode, Version};
 use parapet_header::has_token;
 use tokio::time::Instant;
 
@@ -198,13 +198,9 @@ impl Serve for InProcess {
     fn serve(&self, mut request: Request) -> ResponseFuture {
         let Self(service) = self;
         let authority = request.uri().authority().cloned();
-        let version = request.version();
-        let authority = match authority::http1(authority, version, request.headers_mut()) {
-            Ok(authority) => authority,
-            // No wire, no rule of the wire: a request without Host is a test's, not an attack's.
-            Err(_) if !request.headers().contains_key(http::header::HOST) => None,
-            Err(_) => return ResponseFuture::ready(bad_request()),
-        };
+        // No wire, no rule of the wire: a request without Host is a test's, not an attack's.
+        let authority = authority::http1(authority, Version::HTTP_10, request.headers_mut());
+        let Ok(authority) = authority else { return ResponseFuture::ready(bad_request()) };
         let arrival = Arrival {
             target: request.original_target().clone(),
             authority,
