@@ -79,7 +79,6 @@ impl<IO> TlsAcceptError<IO> {
         match self {
             Self::NotTls { read, .. } => TlsAcceptError::NotTls { io: (), read },
             Self::UnknownName => TlsAcceptError::UnknownName,
-            Self::NoCertificate => TlsAcceptError::NoCertificate,
             Self::ChallengeAnswered => TlsAcceptError::ChallengeAnswered,
             Self::Handshake(error) => TlsAcceptError::Handshake(error),
         }
