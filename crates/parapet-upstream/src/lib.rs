@@ -22,6 +22,8 @@ mod upgrade;
 pub use self::attempt::Attempt;
 pub use self::balancer::{Balancer, Guard, Picked, Ticket};
 pub use self::config_error::ConfigError;
+#[cfg(feature = "tls")]
+pub use self::dial::tls::HttpVersion;
 pub use self::dial::{ConnectInfo, DialTarget};
 pub use self::error::{ConnectErrorKind, Error, ShedReason, TimeoutKind};
 pub use self::gate::Gate;
@@ -32,4 +34,6 @@ pub use self::target_set::TargetSet;
 pub use self::transport::{
     BuiltIn, Http, HttpTransport, Kind, OverTcp, Transport, Unix, UnixTransport,
 };
+#[cfg(feature = "tls")]
+pub use self::transport::{Https, HttpsTransport, OverTls};
 pub use self::upgrade::UpgradedUpstream;
