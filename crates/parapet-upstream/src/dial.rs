@@ -63,7 +63,7 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// Opens the connection that `route` describes.
+/// Opens the connection that `route` describes, for HTTP/1.1.
 ///
 /// # Errors
 /// [`Error::Connect`]: nothing was sent but, perhaps, a TLS handshake.
@@ -72,6 +72,11 @@ pub(crate) async fn connect(route: &Route, settings: &Settings) -> Result<Io, Er
     let result = match route {
         Route::Tcp(target) => tcp(target, settings).await,
         Route::Unix(path) => unix(path, settings).await,
+        #[cfg(feature = "tls")]
+        Route::Tls { target, name, connector } => match tcp(target, settings).await {
+            Ok(io) => connector.connect(name.clone(), io, tls::Alpn::Http1).await,
+            Err(error) => Err(error),
+        },
     };
     if let Some(hook) = &settings.on_connect {
         hook.call(route, start.elapsed(), &result);

@@ -101,6 +101,8 @@ mod via;
 pub use self::attempt::Attempt;
 pub use self::balancer::{Balancer, Guard, Picked, Ticket};
 pub use self::config_error::ConfigError;
+#[cfg(feature = "tls")]
+pub use self::dial::tls::HttpVersion;
 pub use self::dial::{ConnectInfo, DialTarget};
 pub use self::error::{ConnectErrorKind, Error, ShedReason, TimeoutKind};
 pub use self::gate::Gate;
@@ -114,5 +116,7 @@ pub use self::target_set::TargetSet;
 pub use self::transport::{
     BuiltIn, Http, HttpTransport, Kind, OverTcp, Transport, Unix, UnixTransport,
 };
+#[cfg(feature = "tls")]
+pub use self::transport::{Https, HttpsTransport, OverTls};
 pub use self::upgrade::UpgradedUpstream;
 pub use self::upstream::{ConnectPolicy, Upstream};

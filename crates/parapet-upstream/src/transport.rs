@@ -2,6 +2,8 @@
 
 mod built_in;
 mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 use parapet_core::{Body, RequestHead, Response};
 
 pub use self::built_in::{BuiltIn, Http, HttpTransport, Kind, OverTcp, Unix, UnixTransport};
+#[cfg(feature = "tls")]
+pub use self::tls::{Https, HttpsTransport, OverTls};
 pub(crate) use self::settings::{Settings, Shared, Wire};
 use crate::address::{Address, HostForm};
 use crate::pool::Endpoint;

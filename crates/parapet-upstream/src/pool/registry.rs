@@ -46,7 +46,7 @@ impl Endpoint {
                 Arc::clone(&used.pool)
             }
             None => {
-                let route = Route::new(&shared.settings, address)?;
+                let route = Route::new(shared, shared.settings.wire, address)?;
                 let pool = Arc::new(Pool::new(shared, route, address.clone()));
                 pools.push(Used { pool: Arc::clone(&pool), targets: 1 });
                 pool

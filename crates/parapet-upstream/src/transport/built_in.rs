@@ -78,6 +78,16 @@ impl<K: Kind> BuiltIn<K> {
         Self::from_settings(settings)
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn try_with<E>(
+        &self,
+        change: impl FnOnce(&mut Settings) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut settings = self.shared.settings.clone();
+        change(&mut settings)?;
+        Ok(Self::from_settings(settings))
+    }
+
     pub(crate) fn into_shared(self) -> Arc<Shared> {
         self.shared
     }

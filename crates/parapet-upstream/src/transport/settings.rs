@@ -94,6 +94,8 @@ impl Settings {
             ("max_conn_wait", self.max_conn_wait),
             ("idle_conn_timeout", self.idle_conn_timeout),
             ("response_header_timeout", self.response_header_timeout),
+            #[cfg(feature = "tls")]
+            ("tls_handshake_timeout", self.tls.handshake_timeout),
             ("tcp_keep_alive", self.tcp_keep_alive.unwrap_or(Duration::MAX)),
             ("max_conn_lifetime", self.max_conn_lifetime.unwrap_or(Duration::MAX)),
         ];
@@ -126,11 +128,18 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The pools of the targets that use the transport.
     pub(crate) pools: crate::pool::Registry,
+    #[cfg(feature = "tls")]
+    pub(crate) connector: Arc<crate::dial::tls::Connector>,
 }
 
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
-        Arc::new(Self { settings, pools: crate::pool::Registry::default() })
+        Arc::new(Self {
+            #[cfg(feature = "tls")]
+            connector: Arc::new(crate::dial::tls::Connector::new(&settings.tls)),
+            pools: crate::pool::Registry::default(),
+            settings,
+        })
     }
 }
 
