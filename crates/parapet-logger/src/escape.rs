@@ -1,0 +1,171 @@
+//! Bytes from clients as text of one line: JSON strings, and the escapes of nginx's log.
+
+/// Writes `text` as the inside of a JSON string, at most `max` bytes; a longer one is cut at a character and ends with
+/// `…`.
+///
+/// Escaped: `"`, `\`, U+0000–U+001F, U+007F–U+009F, U+2028 and U+2029, so that neither a line reader nor a terminal is
+/// steered. Each maximal sequence that is not UTF-8 becomes U+FFFD.
+pub(crate) fn write_json(out: &mut Vec<u8>, text: &[u8], max: usize) {
+    write_bounded(out, text, max, write_json_whole, json_unit);
+}
+
+/// Writes `text` as nginx does in its log: `"`, `\`, bytes below 32 and above 126 as `\xHH`; bounded as in
+/// [`write_json`].
+pub(crate) fn write_hex(out: &mut Vec<u8>, text: &[u8], max: usize) {
+    write_bounded(out, text, max, write_hex_whole, |unit, out| match unit {
+        Unit::Char(char) => write_hex_whole(out, char.encode_utf8(&mut [0; 4]).as_bytes()),
+        Unit::Invalid(bytes) => write_hex_whole(out, bytes),
+    });
+}
+
+/// Whether no byte of `text` is special to a JSON string, whatever stands around it.
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    !text.iter().copied().any(is_special)
+}
+
+/// Writes `text` as it is, which must be UTF-8, at most `max` bytes; cut as in [`write_json`].
+pub(crate) fn write_raw(out: &mut Vec<u8>, text: &[u8], max: usize) {
+    write_bounded(out, text, max, Vec::extend_from_slice, |unit, out| match unit {
+        Unit::Char(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+        Unit::Invalid(bytes) => out.extend_from_slice(bytes),
+    });
+}
+
+/// What is cut at its ends only.
+#[derive(Clone, Copy)]
+enum Unit<'a> {
+    Char(char),
+    /// A maximal sequence that is not UTF-8.
+    Invalid(&'a [u8]),
+}
+
+fn write_bounded(
+    out: &mut Vec<u8>,
+    text: &[u8],
+    max: usize,
+    whole: fn(&mut Vec<u8>, &[u8]),
+    unit: fn(Unit<'_>, &mut Vec<u8>),
+) {
+    let start = out.len();
+    if text.len() <= max {
+        whole(out, text);
+        if out.len() - start <= max {
+            return;
+        }
+        out.truncate(start);
+    }
+    let end = start + max.saturating_sub(MARK.len());
+    for chunk in text.utf8_chunks() {
+        let chars = chunk.valid().chars().map(Unit::Char);
+        let invalid = Some(chunk.invalid()).filter(|bytes| !bytes.is_empty()).map(Unit::Invalid);
+        for next in chars.chain(invalid) {
+            let before = out.len();
+            unit(next, out);
+            if out.len() > end {
+                out.truncate(before);
+                out.extend_from_slice(MARK.as_bytes());
+                return;
+            }
+        }
+    }
+}
+
+const MARK: &str = "…";
+
+fn write_json_whole(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
+    loop {
+        let (clean, special) = rest.split_at(clean_prefix(rest));
+        out.extend_from_slice(clean);
+        let Some((&byte, after)) = special.split_first() else { return };
+        if byte < 0x80 {
+            json_char(char::from(byte), out);
+            rest = after;
+            continue;
+        }
+        // A run without ASCII is judged alone: an ASCII byte ends every sequence, so the run's end cuts none.
+        let run = special.iter().position(u8::is_ascii).unwrap_or(special.len());
+        let (run, after) = special.split_at(run);
+        for chunk in run.utf8_chunks() {
+            for char in chunk.valid().chars() {
+                json_char(char, out);
+            }
+            if !chunk.invalid().is_empty() {
+                json_unit(Unit::Invalid(chunk.invalid()), out);
+            }
+        }
+        rest = after;
+    }
+}
+
+/// Number of bytes before the first special one. Sixteen at a time, which the compiler turns into vector code.
+fn clean_prefix(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<16>();
+    let clean = chunks
+        .iter()
+        .take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | is_special(*byte)))
+        .count()
+        * 16;
+    let tail = text.get(clean..).unwrap_or_default();
+    clean + tail.iter().position(|byte| is_special(*byte)).unwrap_or(tail.len())
+}
+
+fn is_special(byte: u8) -> bool {
+    !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
+}
+
+fn json_unit(unit: Unit<'_>, out: &mut Vec<u8>) {
+    match unit {
+        Unit::Char(char) => json_char(char, out),
+        Unit::Invalid(_) => out.extend_from_slice("\u{fffd}".as_bytes()),
+    }
+}
+
+fn json_char(char: char, out: &mut Vec<u8>) {
+    let short = match char {
+        '"' => b'"',
+        '\\' => b'\\',
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
+            let code = u32::from(char);
+            out.extend_from_slice(&[
+                b'\\',
+                b'u',
+                hex(code >> 12),
+                hex(code >> 8),
+                hex(code >> 4),
+                hex(code),
+            ]);
+            return;
+        }
+        char => {
+            out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+fn write_hex_whole(out: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        if (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\' {
+            out.push(byte);
+        } else {
+            let code = u32::from(byte);
+            let digits = [hex(code >> 4), hex(code)].map(|digit| digit.to_ascii_uppercase());
+            out.extend_from_slice(b"\\x");
+            out.extend_from_slice(&digits);
+        }
+    }
+}
+
+/// The lowest four bits as a hexadecimal digit.
+fn hex(code: u32) -> u8 {
+    let digit = u8::try_from(code & 0xf).unwrap_or_default();
+    if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+}
+
+#[cfg(test)]
+mod tests;
