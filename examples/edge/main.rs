@@ -64,9 +64,11 @@ fn server(options: &Options) -> Result<Server> {
 fn certificate(options: &Options) -> Result<Certificate> {
     Ok(match &options.certificate {
         Some((chain, key)) => Certificate::from_pem_files(chain, key)?,
-        None => generate_self_sign_certificate(
-            SelfSign::new().common_name("localhost").hosts(["localhost", "127.0.0.1", "::1"]),
-        )?,
+        None => generate_self_sign_certificate(SelfSign::new().common_name("localhost").hosts([
+            "localhost",
+            "127.0.0.1",
+            "::1",
+        ]))?,
     })
 }
 

@@ -74,9 +74,8 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command> {
     };
     let (mut cert, mut key) = (None, None);
     while let Some(flag) = args.next() {
-        let mut value = || {
-            args.next().ok_or_else(|| Failure::new(format!("{flag} wants a value: see --help")))
-        };
+        let mut value =
+            || args.next().ok_or_else(|| Failure::new(format!("{flag} wants a value: see --help")));
         match flag.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--listen" => options.listen = value()?,
@@ -106,7 +105,9 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command> {
 
 fn route(text: &str) -> Result<(String, String)> {
     let (prefix, url) = text.split_once('=').ok_or_else(|| {
-        Failure::new(format!("--route {text:?}: write PREFIX=URL, for instance /api=http://127.0.0.1:3000"))
+        Failure::new(format!(
+            "--route {text:?}: write PREFIX=URL, for instance /api=http://127.0.0.1:3000"
+        ))
     })?;
     Ok((prefix.into(), url.into()))
 }
@@ -116,7 +117,8 @@ fn number(flag: &str, text: &str) -> Result<usize> {
 }
 
 fn seconds(flag: &str, text: &str) -> Result<Duration> {
-    let seconds: f64 =
-        text.parse().map_err(|_| Failure::new(format!("{flag} {text:?}: write a number of seconds")))?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| Failure::new(format!("{flag} {text:?}: write a number of seconds")))?;
     Duration::try_from_secs_f64(seconds).map_err(Failure::from)
 }

@@ -24,27 +24,26 @@ pub(crate) struct Origins {
 /// Starts the origins on free ports of loopback, on a thread of their own. They end with the process.
 pub(crate) fn start() -> Result<Origins> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let origins = runtime.block_on(async {
-        let failures = Arc::new(AtomicU32::new(0));
-        Result::Ok(Origins {
-            fast: origin(|request| async move { hello("fast", &request) }).await?,
-            slow: origin(|request| async move {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                hello("slow", &request)
-            })
-            .await?,
-            flaky: origin(move |request| {
-                let fails = failures.fetch_add(1, Ordering::Relaxed) % 3 == 0;
-                async move { if fails { abort() } else { hello("flaky", &request) } }
-            })
-            .await?,
-            admin: origin(|request| async move { hello("admin", &request) }).await?,
-        })
-    })?;
+    let origins = runtime.block_on(origins())?;
     thread::Builder::new()
         .name("origins".into())
         .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
     Ok(origins)
+}
+
+async fn origins() -> Result<Origins> {
+    let requests = Arc::new(AtomicU32::new(0));
+    let fast = origin(|request| async move { hello("fast", &request) }).await?;
+    let slow = origin(|request| async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        hello("slow", &request)
+    });
+    let flaky = origin(move |request| {
+        let fails = requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        async move { if fails { abort() } else { hello("flaky", &request) } }
+    });
+    let admin = origin(|request| async move { hello("admin", &request) });
+    Ok(Origins { fast, slow: slow.await?, flaky: flaky.await?, admin: admin.await? })
 }
 
 async fn origin<F, Fut>(answer: F) -> Result<String>

@@ -2,12 +2,15 @@
 
 use parapet::prelude::*;
 use parapet::upstream::{
-    H2cTransport, HttpTransport, HttpsTransport, RoundRobin, Target, UnixTransport, Upstream,
+    HttpTransport, HttpsTransport, RoundRobin, Target, UnixTransport, Upstream,
 };
 use parapet::{healthz, host, location, logger, requestid};
 
 use crate::options::Options;
 use crate::origins;
+
+/// Idle connections kept for each origin and worker: as many as an edge has requests at once, so that bursts dial nothing.
+const IDLE: usize = 256;
 
 /// The chain of the whole edge.
 pub(crate) fn site(options: &Options) -> Result<impl Middleware> {
@@ -50,14 +53,22 @@ fn proxy(urls: &[String], options: &Options) -> Result<Upstream> {
 fn target(url: &str, options: &Options) -> Result<Target> {
     let timeout = options.origin_timeout;
     if let Some(path) = url.strip_prefix("unix:") {
-        return Ok(Target::new(path, UnixTransport::new().response_header_timeout(timeout))?);
+        return Ok(Target::new(
+            path,
+            UnixTransport::new().max_idle_conns(IDLE).response_header_timeout(timeout),
+        )?);
     }
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let host = rest.trim_end_matches('/');
     Ok(match scheme {
-        "http" => Target::new(host, HttpTransport::new().response_header_timeout(timeout))?,
-        "https" => Target::new(host, HttpsTransport::new().response_header_timeout(timeout))?,
-        "h2c" => Target::new(host, H2cTransport::new().response_header_timeout(timeout))?,
+        "http" => Target::new(
+            host,
+            HttpTransport::new().max_idle_conns(IDLE).response_header_timeout(timeout),
+        )?,
+        "https" => Target::new(
+            host,
+            HttpsTransport::new().max_idle_conns(IDLE).response_header_timeout(timeout),
+        )?,
         _ => {
             return Err(Failure::new(format!(
                 "{url:?} is no origin: write http://HOST, https://HOST, h2c://HOST or unix:/PATH"

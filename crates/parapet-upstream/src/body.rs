@@ -158,10 +158,7 @@ impl UpstreamBody {
     }
 
     /// The next event, read if need be.
-    fn poll_decoded(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<ResponseEvent, BodyError>> {
+    fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseEvent, BodyError>> {
         let malformed = |error| BodyError::Malformed(decode_text(error));
         if let Some(decoded) = self.ahead.take() {
             return Poll::Ready(decoded.map_err(malformed));

@@ -21,8 +21,8 @@ use parapet_core::{DrainPhase, ServerHandle, worker};
 use tokio::time::Instant;
 
 pub(crate) use self::counters::Counters;
-pub use self::counters::PoolStats;
 use self::counters::Open;
+pub use self::counters::PoolStats;
 use self::idle::Entry;
 pub(crate) use self::permits::Permit;
 use self::permits::{Grant, Permits};
@@ -278,7 +278,8 @@ impl Pool {
     }
 
     fn slots(&self) -> &[Slot] {
-        self.slots.get_or_init(|| (0..self.shared.pools.workers()).map(|_| Slot::default()).collect())
+        self.slots
+            .get_or_init(|| (0..self.shared.pools.workers()).map(|_| Slot::default()).collect())
     }
 
     fn slot_at(&self, index: usize) -> Option<&Slot> {

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use parapet_core::{Body, RequestHead, Response};
 
 pub use self::built_in::{BuiltIn, Http, HttpTransport, Kind, OverTcp, Unix, UnixTransport};
+pub(crate) use self::settings::{Settings, Shared, Wire};
 #[cfg(feature = "tls")]
 pub use self::tls::{Https, HttpsTransport, OverTls};
-pub(crate) use self::settings::{Settings, Shared, Wire};
 use crate::address::{Address, HostForm};
 use crate::pool::Endpoint;
 use crate::{Attempt, ConfigError, Error, RoundTrip, Target};
@@ -68,7 +68,9 @@ impl Transport {
         match (&self.0, &other.0) {
             (Reach::Custom(one), Reach::Custom(other)) => Arc::ptr_eq(one, other),
             (Reach::Custom(_), _) | (_, Reach::Custom(_)) => false,
-            (one, other) => one.shared().zip(other.shared()).is_some_and(|(a, b)| Arc::ptr_eq(a, b)),
+            (one, other) => {
+                one.shared().zip(other.shared()).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
+            }
         }
     }
 

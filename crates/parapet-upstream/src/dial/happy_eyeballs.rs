@@ -97,11 +97,10 @@ mod tests {
     async fn a_refusal_starts_the_next_attempt_at_once_and_the_first_error_is_told() {
         let start = Instant::now();
         let addrs = vec![addr("[::1]:1"), addr("1.1.1.1:1"), addr("[::2]:1")];
-        let error = race(addrs, |addr| async move {
-            Err::<(), _>(io::Error::other(addr.to_string()))
-        })
-        .await
-        .unwrap_err();
+        let error =
+            race(addrs, |addr| async move { Err::<(), _>(io::Error::other(addr.to_string())) })
+                .await
+                .unwrap_err();
         assert_eq!((error.to_string(), start.elapsed()), ("[::1]:1".into(), Duration::ZERO));
     }
 }

@@ -45,7 +45,9 @@ impl ConnectHook {
         let info = ConnectInfo { host: &host, peer, duration, error };
         let called = std::panic::catch_unwind(AssertUnwindSafe(|| (self.hook)(&info)));
         if called.is_err() && !self.panicked.swap(true, Ordering::Relaxed) {
-            tracing::error!("an on_connect hook panicked; it is called on, and its panics are ignored");
+            tracing::error!(
+                "an on_connect hook panicked; it is called on, and its panics are ignored"
+            );
         }
     }
 }

@@ -106,7 +106,9 @@ impl TlsSettings {
 
     pub(crate) fn set_accept_invalid(&mut self, accept: bool) {
         if accept {
-            tracing::warn!("certificates of targets are not verified: anybody can pretend to be them");
+            tracing::warn!(
+                "certificates of targets are not verified: anybody can pretend to be them"
+            );
         }
         self.accept_invalid = accept;
     }
@@ -137,8 +139,9 @@ impl TlsSettings {
             None => builder.with_platform_verifier()?,
         };
         Ok(match &self.identity {
-            Some(key) => builder
-                .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::clone(key)))),
+            Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
+                CertifiedKey::clone(key),
+            ))),
             None => builder.with_no_client_auth(),
         })
     }

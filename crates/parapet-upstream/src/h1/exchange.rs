@@ -89,7 +89,8 @@ impl Plan {
     /// Whether sending the request twice does what sending it once does (RFC 9110 §9.2.2). An upgrade begins a
     /// conversation.
     fn repeatable(&self, head: &RequestHead) -> bool {
-        let safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+        let safe =
+            matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
         !self.kind.upgrade && (safe || head.headers.contains_key(IDEMPOTENCY_KEY))
     }
 }
@@ -165,11 +166,15 @@ impl<'a> Exchange<'a> {
         unit: Box<Unit>,
         reused: bool,
     ) -> Self {
-        let times =
-            Times { begun: Instant::now(), late: false, head: at.head_deadline(), gate: None, response: None };
+        let times = Times {
+            begun: Instant::now(),
+            late: false,
+            head: at.head_deadline(),
+            gate: None,
+            response: None,
+        };
         let upload = Upload::new(body);
-        let mut this =
-            Self { pool, head, at, plan, unit: Some(unit), reused, upload, times };
+        let mut this = Self { pool, head, at, plan, unit: Some(unit), reused, upload, times };
         this.gate();
         this
     }
@@ -243,9 +248,9 @@ impl<'a> Exchange<'a> {
                 ResponseEvent::Head(head, framing) => {
                     return Poll::Ready(Ok(Some((head, framing))));
                 }
-                ResponseEvent::Data(_)
-                | ResponseEvent::Trailers(_)
-                | ResponseEvent::End { .. } => return Poll::Ready(Err(Failure::Fatal(lost()))),
+                ResponseEvent::Data(_) | ResponseEvent::Trailers(_) | ResponseEvent::End { .. } => {
+                    return Poll::Ready(Err(Failure::Fatal(lost())));
+                }
             }
         }
     }

@@ -67,7 +67,9 @@ const LENGTH: BodyError = BodyError::Malformed("content does not have its announ
 
 /// The peer is gone; which of these one sees is a matter of timing.
 pub(crate) fn is_end(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof,
+    };
     matches!(
         error.kind(),
         ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected | UnexpectedEof

@@ -225,7 +225,8 @@ mod tests {
         for step in 1..40 {
             let mut encoder = parapet_h1::RequestEncoder::new();
             let mut out = Outgoing::default();
-            let (parts, ()) = http::Request::post("/").header("host", "a").body(()).unwrap().into_parts();
+            let (parts, ()) =
+                http::Request::post("/").header("host", "a").body(()).unwrap().into_parts();
             let (framing, connection) =
                 (parapet_h1::Framing::Chunked, parapet_h1::Connection::KeepAlive);
             encoder.start(&parts, framing, connection, false, &mut out.head).unwrap();
@@ -251,7 +252,9 @@ mod tests {
         out.head.extend_from_slice(b"head");
         out.push(Wrap::default(), Bytes::from_static(b"body"));
         let mut io = Slow { step: usize::MAX, taken: Vec::new(), calls: 0 };
-        assert!(out.poll_drain(&mut io, &mut Context::from_waker(std::task::Waker::noop())).is_ready());
+        assert!(
+            out.poll_drain(&mut io, &mut Context::from_waker(std::task::Waker::noop())).is_ready()
+        );
         assert_eq!((io.taken.as_slice(), io.calls), (&b"headbody"[..], 1));
     }
 }

@@ -10,9 +10,9 @@ use parapet_h1::{EncodeError, RequestEncoder, RequestKind, ResponseDecoder};
 use tokio::io::{AsyncReadExt, WriteHalf};
 use tokio::time::Instant;
 
+use super::exchange::Plan;
 use super::{Held, Outgoing};
 use crate::io::{Io, Peek};
-use super::exchange::Plan;
 use crate::pool::{Lease, Permit, Watch};
 use crate::timer::Timer;
 use crate::transport::Settings;

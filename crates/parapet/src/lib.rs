@@ -1,0 +1,76 @@
+//! Composable reverse proxies, edges and API gateways.
+//!
+//! A program imports the pieces that it needs, chains them with `.with(…)`, and runs a [`Server`]. The first layer added
+//! is outermost: it sees the request first and the response last.
+//!
+//! ```no_run
+//! use parapet::prelude::*;
+//! use parapet::upstream::{HttpTransport, Upstream};
+//! use parapet::{healthz, host, location, logger, redirect, requestid};
+//!
+//! fn main() -> Result<()> {
+//!     let site = host::new(["example.com", "www.example.com"])?
+//!         .with(redirect::non_www())
+//!         .with(Upstream::single_host("127.0.0.1:3000", HttpTransport::new())?);
+//!     Server::frontend()
+//!         .with(logger::stdout())
+//!         .with(requestid::new().trust_proxy(false))
+//!         .with(location::exact("/healthz")?.with(logger::disable()).with(healthz::new()))
+//!         .with(site)
+//!         .addr(":8080")
+//!         .run()?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The core is at the root; each feature is a module of the name of its crate, and each crate can be used alone.
+//!
+//! | feature | default | what it is |
+//! | --- | --- | --- |
+//! | `block` | | runs an inner chain for the requests that a predicate picks |
+//! | `healthz` | yes | liveness and readiness on one endpoint |
+//! | `host` | yes | virtual hosts |
+//! | `location` | yes | path routing |
+//! | `logger` | yes | one structured record per request |
+//! | `redirect` | yes | to HTTPS, to or from `www.`, to a fixed target |
+//! | `requestid` | yes | gives each request an id |
+//! | `upstream` | yes | reverse proxy with a pool, retries and balancing |
+//! | `tls` | yes | TLS to clients and to origins |
+//! | `tower` | | adapters to and from tower layers and services |
+//! | `full` | | all of them |
+
+pub use http;
+pub use parapet_core::*;
+
+#[doc(inline)]
+#[cfg(feature = "block")]
+pub use parapet_block as block;
+#[doc(inline)]
+pub use parapet_header as header;
+#[doc(inline)]
+#[cfg(feature = "healthz")]
+pub use parapet_healthz as healthz;
+#[doc(inline)]
+#[cfg(feature = "host")]
+pub use parapet_host as host;
+#[doc(inline)]
+#[cfg(feature = "location")]
+pub use parapet_location as location;
+#[doc(inline)]
+#[cfg(feature = "logger")]
+pub use parapet_logger as logger;
+#[doc(inline)]
+#[cfg(feature = "redirect")]
+pub use parapet_redirect as redirect;
+#[doc(inline)]
+#[cfg(feature = "requestid")]
+pub use parapet_requestid as requestid;
+#[doc(inline)]
+#[cfg(feature = "upstream")]
+pub use parapet_upstream as upstream;
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[cfg(feature = "full")]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

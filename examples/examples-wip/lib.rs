@@ -1,0 +1,14 @@
+//! Runnable programs on parapet, each a real use.
+//!
+//! | program | what it shows | run with |
+//! | --- | --- | --- |
+//! | `edge` | a whole edge: virtual hosts, path routes, TLS, log, ids, health endpoint, retries | `cargo run --release --example edge` |
+//!
+//! ```
+//! // The smallest edge there is; the programs beside this file are whole ones.
+//! use parapet::prelude::*;
+//! use parapet::upstream::{HttpTransport, Upstream};
+//! let edge = Server::new().with(Upstream::single_host("127.0.0.1:3000", HttpTransport::new())?);
+//! # drop(edge);
+//! # Ok::<(), parapet::Failure>(())
+//! ```
