@@ -74,6 +74,7 @@ pub struct LocalReply {
 }
 
 type Hook<T> = Box<dyn Fn(&ConnInfo, T) + Send + Sync>;
+type ReadyHook = Box<dyn Fn(&[SocketAddr]) + Send + Sync>;
 type RefHook<T> = Box<dyn Fn(&ConnInfo, &T) + Send + Sync>;
 
 /// The hooks of a server. A panic in one is caught and logged; it changes nothing else.
@@ -83,7 +84,7 @@ pub(crate) struct Hooks {
     pub(crate) connection_error: Vec<RefHook<ConnectionError>>,
     pub(crate) local_reply: Vec<RefHook<LocalReply>>,
     pub(crate) error: Vec<RefHook<ResponseError>>,
-    pub(crate) ready: Vec<Box<dyn Fn(&[SocketAddr]) + Send + Sync>>,
+    pub(crate) ready: Vec<ReadyHook>,
 }
 
 impl Hooks {

@@ -199,15 +199,14 @@ impl Http1 {
     fn wait_for_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
         let service = Arc::clone(&self.context.service);
         let settings = &service.settings;
-        let idle_since = match reading.idle_since {
-            Some(since) => since,
-            None => {
-                let now = Instant::now();
-                if reading.begun.is_none() {
-                    self.context.registration.set_idle(true, now);
-                }
-                *reading.idle_since.insert(now)
+        let idle_since = if let Some(since) = reading.idle_since {
+            since
+        } else {
+            let now = Instant::now();
+            if reading.begun.is_none() {
+                self.context.registration.set_idle(true, now);
             }
+            *reading.idle_since.insert(now)
         };
         self.know_waker(cx);
         if service.handle.is_forced() || (reading.begun.is_none() && self.must_leave()) {
@@ -226,10 +225,10 @@ impl Http1 {
         }
         match reading.begun {
             Some(begun) => {
-                deadline.at(after(begun, settings.read_header_timeout), "read_header_timeout")
+                deadline.at(after(begun, settings.read_header_timeout), "read_header_timeout");
             }
             None if first => {
-                deadline.at(after(idle_since, settings.first_byte_timeout), "first_byte_timeout")
+                deadline.at(after(idle_since, settings.first_byte_timeout), "first_byte_timeout");
             }
             None => {
                 deadline.at(after(idle_since, settings.idle_timeout), "idle_timeout");
@@ -459,9 +458,8 @@ impl Http1 {
             }
             match read.fill(cx) {
                 Poll::Ready(Ok(0) | Err(_)) if shut => return Step::Done,
-                Poll::Ready(Ok(0) | Err(_)) => break,
-                Poll::Ready(Ok(_)) => {}
-                Poll::Pending => break,
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0) | Err(_)) | Poll::Pending => break,
             }
         }
         if self.context.service.handle.is_forced() || self.timer.poll(Some(until), cx).is_ready() {

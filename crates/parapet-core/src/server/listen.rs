@@ -276,7 +276,7 @@ impl ListenerContext {
             trust: TrustStep::new(settings.trust_proxy.clone(), settings.client_address),
             values: Values::default(),
             #[cfg(feature = "tls")]
-            tls: tls.map(|config| config.build()).transpose()?,
+            tls: tls.map(TlsConfig::build).transpose()?,
         })
     }
 }

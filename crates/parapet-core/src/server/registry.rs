@@ -133,7 +133,7 @@ impl Registry {
     }
 
     fn shard(&self, id: u64) -> Option<&Mutex<HashMap<u64, Arc<Control>>>> {
-        self.shards.get((id % SHARDS as u64) as usize)
+        usize::try_from(id % SHARDS as u64).ok().and_then(|index| self.shards.get(index))
     }
 
     fn client_shard(&self, client: IpAddr) -> Option<&Mutex<HashMap<IpAddr, usize>>> {

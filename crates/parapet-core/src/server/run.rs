@@ -375,7 +375,7 @@ fn spawn_connection(
             tokio::spawn(serve_connection(service, context, socket, meta, registration));
         }
         Err(error) => {
-            tracing::debug!(target: "parapet_core", %error, "a connection was gone before it was served")
+            tracing::debug!(target: "parapet_core", %error, "a connection was gone before it was served");
         }
     }
 }

@@ -19,18 +19,15 @@ impl LazyTimer {
     pub(crate) fn poll(&mut self, wanted: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(wanted) = wanted else { return Poll::Pending };
         loop {
-            let sleep = match &mut self.sleep {
-                Some(sleep) => {
-                    if self.armed.is_none_or(|armed| armed > wanted) {
-                        sleep.as_mut().reset(wanted);
-                        self.armed = Some(wanted);
-                    }
-                    sleep
-                }
-                None => {
+            let sleep = if let Some(sleep) = &mut self.sleep {
+                if self.armed.is_none_or(|armed| armed > wanted) {
+                    sleep.as_mut().reset(wanted);
                     self.armed = Some(wanted);
-                    self.sleep.insert(Box::pin(sleep_until(wanted)))
                 }
+                sleep
+            } else {
+                self.armed = Some(wanted);
+                self.sleep.insert(Box::pin(sleep_until(wanted)))
             };
             if sleep.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;

@@ -51,7 +51,7 @@ fn check(
     conn: Option<&ConnInfo>,
     fields: &[(&str, &str)],
     expected: &[(&str, &str)],
-) -> Trusted {
+) -> super::step::Trusted {
     let mut headers = map(fields);
     let trusted = TrustStep::new(trust.clone(), which).apply(&mut headers, conn);
     assert_eq!(lines(&headers), expected, "{fields:?}");

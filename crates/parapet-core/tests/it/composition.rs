@@ -69,9 +69,9 @@ async fn a_tuple_holds_sixteen_layers_in_order() {
         tag("16"),
     );
     let names: Vec<_> = (1..=16).map(|number| number.to_string()).collect();
-    let open: String = names.iter().map(|name| format!("<{name}>")).collect();
-    let close: String = names.iter().rev().map(|name| format!("</{name}>")).collect();
-    assert_eq!(run(&tuple.wrap(x())).await, format!("{open}X{close}"));
+    let open = names.join("><");
+    let close = names.iter().rev().cloned().collect::<Vec<_>>().join("></");
+    assert_eq!(run(&tuple.wrap(x())).await, format!("<{open}>X</{close}>"));
 }
 
 #[test]

@@ -22,7 +22,8 @@ mod request_ext;
 #[cfg(test)]
 mod support;
 /// axum and tower-http in a chain, a handler in their place.
-#[cfg(all(test, feature = "tower"))]
+#[cfg(test)]
+#[cfg(feature = "tower")]
 mod tower;
 /// Who is a trusted proxy.
 #[cfg(test)]

@@ -203,8 +203,7 @@ impl Http1 {
             && !exchange.half_closed
             && !tunnel
             && !self.wants_close(now)
-            && !(head.headers.contains_key(CONNECTION)
-                && has_token(&head.headers, &CONNECTION, "close"))
+            && !has_token(&head.headers, &CONNECTION, "close")
             && !self.leaves_much_unread(&exchange);
         let framing = framing_of(&head, &body);
         let date = http_date();
@@ -297,12 +296,12 @@ impl Http1 {
                     }
                 }
             }
-            let Ok(written) = self.write(cx) else { return self.write_failed(responding) };
+            let Ok(written) = self.write(cx) else { return client_gone(responding) };
             if written && (starved || responding.complete) {
                 match self.flush(cx) {
-                    Ok(true) if responding.complete => return self.finish(exchange, responding),
+                    Ok(true) if responding.complete => return self.finish(&exchange, responding),
                     Ok(_) => {}
-                    Err(_) => return self.write_failed(responding),
+                    Err(_) => return client_gone(responding),
                 }
             } else if written {
                 continue;
@@ -313,7 +312,7 @@ impl Http1 {
                 return Step::Done;
             }
             if self.client_is_gone(&mut exchange, cx) {
-                return self.write_failed(responding);
+                return client_gone(responding);
             }
             self.know_waker(cx);
             let total = self.context.service.settings.write_total_timeout;
@@ -389,14 +388,8 @@ impl Http1 {
         Step::Done
     }
 
-    /// The client is gone.
-    fn write_failed(&mut self, responding: Responding) -> Step {
-        discard(responding.body);
-        Step::Done
-    }
-
     /// The message is out.
-    fn finish(&mut self, exchange: Exchange, responding: Responding) -> Step {
+    fn finish(&mut self, exchange: &Exchange, responding: Responding) -> Step {
         if responding.tunnel {
             return self.start_tunnel(responding.body);
         }
@@ -441,6 +434,12 @@ impl Http1 {
             None => Step::Done,
         }
     }
+}
+
+/// Nobody reads on.
+fn client_gone(responding: Responding) -> Step {
+    discard(responding.body);
+    Step::Done
 }
 
 /// How the response is delimited, as far as its body knows; the encoder knows the rest.

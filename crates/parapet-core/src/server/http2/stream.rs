@@ -352,7 +352,7 @@ impl http_body::Body for StreamBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(body_error(error)))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(body_error(&error)))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 let Some(clock) = &mut this.clock else { return Poll::Pending };
@@ -371,8 +371,8 @@ impl http_body::Body for StreamBody {
     }
 }
 
-fn body_error(error: hyper::Error) -> BodyError {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+fn body_error(error: &hyper::Error) -> BodyError {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(cause) = source {
         if let Some(error) = cause.downcast_ref::<h2::Error>() {
             return match error.reason() {

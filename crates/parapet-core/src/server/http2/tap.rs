@@ -67,15 +67,13 @@ pub(super) struct Tap {
 
 #[derive(Debug)]
 enum State {
-    Preface {
+    /// The preface, or a payload.
+    Skip {
         left: usize,
     },
     Header {
         bytes: [u8; HEADER],
         filled: usize,
-    },
-    Payload {
-        left: usize,
     },
     /// The four bytes of a WINDOW_UPDATE.
     Update {
@@ -98,7 +96,7 @@ impl Tap {
     pub(super) fn new(limits: TapLimits, now: Instant) -> Self {
         Self {
             limits,
-            state: State::Preface { left: PREFACE },
+            state: State::Skip { left: PREFACE },
             block: None,
             settings_seen: false,
             bucket: Bucket { left: u64::from(limits.glitch_burst) * 1000, at: now },
@@ -119,15 +117,7 @@ impl Tap {
     pub(super) fn feed(&mut self, mut bytes: &[u8], now: Instant) -> Result<(), Flood> {
         while let Some((first, rest)) = bytes.split_first() {
             match &mut self.state {
-                State::Preface { left } => {
-                    let skipped = (*left).min(bytes.len());
-                    *left -= skipped;
-                    bytes = bytes.get(skipped..).unwrap_or_default();
-                    if *left == 0 {
-                        self.state = NEXT;
-                    }
-                }
-                State::Payload { left } => {
+                State::Skip { left } => {
                     let skipped = (*left).min(bytes.len());
                     *left -= skipped;
                     bytes = bytes.get(skipped..).unwrap_or_default();
@@ -156,7 +146,7 @@ impl Tap {
                     if *filled == increment.len() {
                         let small = u32::from_be_bytes(*increment) & 0x7fff_ffff < SMALL_UPDATE;
                         let left = *left;
-                        self.state = if left == 0 { NEXT } else { State::Payload { left } };
+                        self.state = if left == 0 { NEXT } else { State::Skip { left } };
                         if small {
                             self.glitch(1, now)?;
                         }
@@ -176,7 +166,7 @@ impl Tap {
         self.state = match (kind, length) {
             (_, 0) => NEXT,
             (WINDOW_UPDATE, 4..) => State::Update { bytes: [0; 4], filled: 0, left: length },
-            _ => State::Payload { left: length },
+            _ => State::Skip { left: length },
         };
         match kind {
             HEADERS | CONTINUATION => self.headers(kind, length, flags, now),
@@ -276,7 +266,8 @@ mod tests {
             frame[HEADER..].copy_from_slice(&increment.to_be_bytes());
             frame
         };
-        let rows: [(&str, Vec<Vec<u8>>, Result<(), Flood>); 12] = [
+        type Row = (&'static str, Vec<Vec<u8>>, Result<(), Flood>);
+        let rows: [Row; 12] = [
             ("10 pings", vec![frame(PING, 0, 8); 10], Ok(())),
             ("11 pings", vec![frame(PING, 0, 8); 11], Err(Flood::Glitches)),
             ("100 resets", vec![frame(RST_STREAM, 0, 4); 100], Ok(())),
