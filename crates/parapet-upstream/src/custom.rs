@@ -16,7 +16,7 @@ pub(crate) fn round_trip<'a>(
 ) -> impl Future<Output = Result<Response, Error>> + Send + 'a {
     // Started here, so that the future holds no body.
     let trip = custom.round_trip(head, without_forbidden_trailers(body), at);
-    async move { finish(in_time(trip, at).await?, at) }
+    async move { in_time(trip, at).await.map(|response| finish(response, at)) }
 }
 
 /// `trip`, no longer than the attempt allows. The timer is boxed: few have one, and every future would be larger by it.
@@ -32,9 +32,10 @@ pub(crate) async fn in_time(
     }
 }
 
-fn finish(response: Response, at: &Attempt) -> Result<Response, Error> {
+/// A tunnel is bounded by whoever runs it.
+fn finish(response: Response, at: &Attempt) -> Response {
     if response.extensions().get::<UpgradedUpstream>().is_some() {
-        return Ok(response);
+        return response;
     }
-    Ok(response.map(|body| DeadlineBody::bound(without_forbidden_trailers(body), at.deadline())))
+    response.map(|body| DeadlineBody::bound(without_forbidden_trailers(body), at.deadline()))
 }

@@ -36,11 +36,8 @@ impl http_body::Body for DeadlineBody {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        if self.sleep.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        drop(std::mem::take(&mut self.inner));
-        Poll::Ready(Some(Err(BodyError::Timeout)))
+        // A body that failed is dropped by the one around it, and with it what its guards hold.
+        self.sleep.as_mut().poll(cx).map(|()| Some(Err(BodyError::Timeout)))
     }
 
     fn is_end_stream(&self) -> bool {

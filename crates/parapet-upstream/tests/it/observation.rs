@@ -126,3 +126,19 @@ async fn log_has_the_last_target_and_the_number_of_tries() {
     let status = parapet_core::LogFields::get(&*record, "upstreamStatus");
     assert_eq!(status, Some(LogValue::Null), "the last attempt had none");
 }
+
+#[tokio::test(start_paused = true)]
+async fn proxy_behind_a_proxy_tells_of_the_same_attempts() {
+    let backend =
+        Backend::new(|n| if n == 0 { Err(Error::Protocol("bad head")) } else { Ok(status(200)) });
+    let (inner, outer) = (Told::default(), Told::default());
+    let transport = Transport::custom(inner.listen(backend.upstream()));
+    let upstream = outer.listen(Upstream::single_host("edge", transport).unwrap());
+    assert_eq!(serve(&upstream, get("/")).await.status(), 200);
+    let lines = |host| {
+        let failed = format!("/ 0 {host} the response breaks the protocol: bad head");
+        [failed, format!("/ 1 {host} 200")]
+    };
+    assert_eq!(outer.lines(), lines("edge"));
+    assert_eq!(inner.lines(), lines("app:8080"));
+}
