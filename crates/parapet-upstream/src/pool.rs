@@ -4,6 +4,8 @@
 //! the lock of a stack is taken by its own worker only, twice a request, and held for a few moves.
 
 mod counters;
+#[cfg(feature = "http2")]
+mod h2;
 mod idle;
 mod permits;
 mod reaper;
@@ -30,7 +32,7 @@ pub(crate) use self::registry::{Endpoint, Registry};
 use self::shard::Slot;
 pub(crate) use self::waker::Watch;
 use crate::address::Address;
-use crate::dial::{self, Route};
+use crate::dial::{self, Offer, Route};
 use crate::h1::Unit;
 use crate::transport::{Settings, Shared};
 use crate::{Error, ShedReason};
@@ -85,6 +87,15 @@ impl Pool {
             retired: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
         }
+    }
+
+    #[cfg(feature = "http2")]
+    pub(crate) fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Route::Tls { .. } = self.route {
+            return true;
+        }
+        false
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -148,7 +159,7 @@ impl Pool {
     pub(crate) async fn open(self: &Arc<Self>, permit: Option<Permit>) -> Result<Box<Unit>, Error> {
         let io = {
             let _dialing = self.counters.dialing();
-            match dial::connect(&self.route, self.settings()).await {
+            match dial::connect(&self.route, self.settings(), Offer::Http1).await {
                 Ok(io) => io,
                 Err(error) => {
                     if dial::is_out_of_descriptors(&error) {
@@ -180,7 +191,7 @@ impl Pool {
         let settings = self.settings();
         let now = Instant::now();
         if settings.disable_keep_alives
-            || self.retired.load(Ordering::Relaxed)
+            || self.is_retired()
             || server.is_some_and(|server| server.drain_phase() >= DrainPhase::Grace)
             || unit.is_too_old(settings.max_conn_lifetime, now)
         {
@@ -255,7 +266,12 @@ impl Pool {
     /// Closes what is idle on one worker.
     fn release(&self, index: usize) {
         if let Some(slot) = self.slot_at(index) {
-            let released = slot.lock().idle.drain();
+            let released = {
+                let mut state = slot.lock();
+                #[cfg(feature = "http2")]
+                state.h2.handles.clear();
+                state.idle.drain()
+            };
             self.counters.closed_idle(released.len());
         }
     }
@@ -267,14 +283,30 @@ impl Pool {
         }
     }
 
+    fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
     fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.release_all();
     }
 
     fn stats(&self) -> PoolStats {
-        let idle = self.slots().iter().map(|slot| slot.lock().idle.len()).sum();
-        self.counters.stats(self.route.to_string(), idle)
+        let (mut idle, mut streams) = (0, 0);
+        for slot in self.slots() {
+            let state = slot.lock();
+            idle += state.idle.len();
+            #[cfg(feature = "http2")]
+            {
+                streams += state.h2.handles.iter().map(|handle| handle.streams()).sum::<usize>();
+            }
+            #[cfg(not(feature = "http2"))]
+            {
+                streams += 0;
+            }
+        }
+        self.counters.stats(self.route.to_string(), idle, streams)
     }
 
     fn slots(&self) -> &[Slot] {

@@ -1,6 +1,8 @@
 //! How a target is reached.
 
 mod built_in;
+#[cfg(feature = "http2")]
+mod h2c;
 mod settings;
 #[cfg(feature = "tls")]
 mod tls;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 use parapet_core::{Body, RequestHead, Response};
 
 pub use self::built_in::{BuiltIn, Http, HttpTransport, Kind, OverTcp, Unix, UnixTransport};
+#[cfg(feature = "http2")]
+pub use self::h2c::{H2c, H2cTransport, OverHttp2};
 pub(crate) use self::settings::{Settings, Shared, Wire};
 #[cfg(feature = "tls")]
 pub use self::tls::{Https, HttpsTransport, OverTls};

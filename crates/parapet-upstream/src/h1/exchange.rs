@@ -101,7 +101,7 @@ fn copy(body: &Body) -> Option<Body> {
 }
 
 /// Bounds the wait for a connection by the deadline of the attempt.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     at: &Attempt,
     connect: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {

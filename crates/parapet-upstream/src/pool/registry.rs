@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+#[cfg(all(feature = "tls", feature = "http2"))]
+use parapet_core::RequestExt;
 use parapet_core::{Body, RequestHead, Response, ServerHandle, worker};
 use tokio::time::Instant;
 
@@ -9,6 +11,8 @@ use super::{Pool, PoolStats};
 use crate::address::Address;
 use crate::dial::Route;
 use crate::transport::Shared;
+#[cfg(feature = "http2")]
+use crate::transport::Wire;
 use crate::{Attempt, ConfigError, Error, h1};
 
 /// The pools of one transport, and what its workers keep.
@@ -34,6 +38,9 @@ pub(crate) struct Endpoint {
     shared: Arc<Shared>,
     pool: Arc<Pool>,
     retired: AtomicBool,
+    /// So long it is known that the target speaks HTTP/1.1 only.
+    #[cfg(all(feature = "tls", feature = "http2"))]
+    http1_until: Mutex<Option<Instant>>,
 }
 
 impl Endpoint {
@@ -53,7 +60,13 @@ impl Endpoint {
             }
         };
         drop(pools);
-        Ok(Self { shared: Arc::clone(shared), pool, retired: AtomicBool::new(false) })
+        Ok(Self {
+            shared: Arc::clone(shared),
+            pool,
+            retired: AtomicBool::new(false),
+            #[cfg(all(feature = "tls", feature = "http2"))]
+            http1_until: Mutex::new(None),
+        })
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -66,7 +79,50 @@ impl Endpoint {
         body: Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
+        #[cfg(feature = "http2")]
+        if self.wants_h2(head) && Box::pin(self.has_h2(head, at)).await? {
+            return Box::pin(crate::h2::send(&self.pool, head, body, at)).await;
+        }
         h1::send(&self.pool, head, body, at).await
+    }
+
+    /// Upgrades and tunnels always go over HTTP/1.1, on connections of their own.
+    #[cfg(feature = "http2")]
+    fn wants_h2(&self, head: &RequestHead) -> bool {
+        let settings = &self.shared.settings;
+        let speaks = match settings.wire {
+            Wire::H2c => true,
+            #[cfg(feature = "tls")]
+            Wire::Https => settings.tls.version != crate::HttpVersion::Http1,
+            _ => false,
+        };
+        speaks
+            && head.method != http::Method::CONNECT
+            && !head.headers.contains_key(http::header::UPGRADE)
+    }
+
+    /// Whether the target speaks HTTP/2. Where both are welcome the first connection tells, and the answer is kept for a
+    /// while, so that the right kind is dialed.
+    #[cfg(feature = "http2")]
+    async fn has_h2(&self, head: &RequestHead, at: &Attempt) -> Result<bool, Error> {
+        #[cfg(feature = "tls")]
+        if self.shared.settings.wire == Wire::Https
+            && self.shared.settings.tls.version == crate::HttpVersion::Auto
+        {
+            let now = Instant::now();
+            if lock(&self.http1_until).is_some_and(|until| now < until) {
+                return Ok(false);
+            }
+            if self.pool.take_h2().is_some() {
+                return Ok(true);
+            }
+            let spoken = h1::in_time(at, self.pool.dial_h2(head.server())).await?.is_some();
+            *lock(&self.http1_until) = (!spoken).then(|| now + KNOWN);
+            return Ok(spoken);
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = (head, at);
+        Ok(true)
     }
 
     /// The target is gone. With the last of its address the idle connections go.
@@ -156,3 +212,12 @@ impl Drop for Registry {
         }
     }
 }
+
+#[cfg(all(feature = "tls", feature = "http2"))]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long the answer of a target to ALPN is believed.
+#[cfg(all(feature = "tls", feature = "http2"))]
+const KNOWN: std::time::Duration = std::time::Duration::from_secs(300);

@@ -68,3 +68,9 @@ mod wire;
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+/// HTTP/2: shared connections, streams and their resets.
+#[cfg(all(test, feature = "http2"))]
+mod http2;
+/// TLS: who is believed, and what ends a message.
+#[cfg(all(test, feature = "tls", feature = "http2"))]
+mod tls;
