@@ -118,7 +118,8 @@ pub use self::round_trip::RoundTrip;
 pub use self::target::Target;
 pub use self::target_set::TargetSet;
 pub use self::transport::{
-    BuiltIn, Http, HttpTransport, Kind, OverTcp, Transport, Unix, UnixTransport,
+    BuiltIn, Dynamic, DynamicTransport, Http, HttpTransport, Kind, OverTcp, Transport, Unix,
+    UnixTransport, UpstreamScheme,
 };
 #[cfg(feature = "http2")]
 pub use self::transport::{H2c, H2cTransport, OverHttp2};

@@ -4,6 +4,7 @@
 //! the lock of a stack is taken by its own worker only, twice a request, and held for a few moves.
 
 mod counters;
+mod endpoint;
 #[cfg(feature = "http2")]
 mod h2;
 mod idle;
@@ -25,22 +26,24 @@ use tokio::time::Instant;
 pub(crate) use self::counters::Counters;
 use self::counters::Open;
 pub use self::counters::PoolStats;
+pub(crate) use self::endpoint::Endpoint;
 use self::idle::Entry;
 pub(crate) use self::permits::Permit;
 use self::permits::{Grant, Permits};
-pub(crate) use self::registry::{Endpoint, Registry};
+pub(crate) use self::registry::Registry;
 use self::shard::Slot;
 pub(crate) use self::waker::Watch;
 use crate::address::Address;
 use crate::dial::{self, Offer, Route};
 use crate::h1::Unit;
-use crate::transport::{Settings, Shared};
+use crate::transport::{Settings, Shared, Wire};
 use crate::{Error, ShedReason};
 
 /// The connections of one transport to one target.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
-    /// By which targets share a pool.
+    /// With the address that by which targets share a pool.
+    wire: Wire,
     address: Address,
     route: Route,
     /// One per worker, made when the first request comes: only then the number of workers is known for certain.
@@ -75,10 +78,11 @@ pub(crate) struct CheckedOut {
 }
 
 impl Pool {
-    fn new(shared: &Arc<Shared>, route: Route, address: Address) -> Self {
+    fn new(shared: &Arc<Shared>, route: Route, wire: Wire, address: Address) -> Self {
         let max = shared.settings.max_conn;
         Self {
             shared: Arc::clone(shared),
+            wire,
             address,
             route,
             slots: OnceLock::new(),
@@ -87,6 +91,10 @@ impl Pool {
             retired: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
         }
+    }
+
+    fn is_at(&self, wire: Wire, address: &Address) -> bool {
+        self.wire == wire && self.address == *address
     }
 
     #[cfg(feature = "http2")]

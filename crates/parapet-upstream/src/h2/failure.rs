@@ -54,9 +54,10 @@ pub(super) fn of_body(error: hyper::Error) -> BodyError {
     if let Some(h2) = cause::<h2::Error>(&error)
         && let Some(reason) = h2.reason()
     {
-        return match h2.is_remote() {
-            true => BodyError::Reset(reason.into()),
-            false => BodyError::Malformed("the stream breaks HTTP/2"),
+        return if h2.is_remote() {
+            BodyError::Reset(reason.into())
+        } else {
+            BodyError::Malformed("the stream breaks HTTP/2")
         };
     }
     if error.is_timeout() {

@@ -1,19 +1,15 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-#[cfg(all(feature = "tls", feature = "http2"))]
-use parapet_core::RequestExt;
-use parapet_core::{Body, RequestHead, Response, ServerHandle, worker};
+use parapet_core::{ServerHandle, worker};
 use tokio::time::Instant;
 
 use super::shard::Shard;
 use super::{Pool, PoolStats};
+use crate::ConfigError;
 use crate::address::Address;
 use crate::dial::Route;
-use crate::transport::Shared;
-#[cfg(feature = "http2")]
-use crate::transport::Wire;
-use crate::{Attempt, ConfigError, Error, h1};
+use crate::transport::{Shared, Wire};
 
 /// The pools of one transport, and what its workers keep.
 #[derive(Debug, Default)]
@@ -32,106 +28,29 @@ struct Used {
     targets: usize,
 }
 
-/// What a target holds of its transport.
-#[derive(Debug)]
-pub(crate) struct Endpoint {
-    shared: Arc<Shared>,
-    pool: Arc<Pool>,
-    retired: AtomicBool,
-    /// So long it is known that the target speaks HTTP/1.1 only.
-    #[cfg(all(feature = "tls", feature = "http2"))]
-    http1_until: Mutex<Option<Instant>>,
-}
-
-impl Endpoint {
-    /// Targets of one transport at one address share their connections.
-    pub(crate) fn new(shared: &Arc<Shared>, address: &Address) -> Result<Self, ConfigError> {
-        let mut pools = shared.pools.lock();
-        let pool = match pools.iter_mut().find(|used| used.pool.address == *address) {
-            Some(used) => {
-                used.targets += 1;
-                Arc::clone(&used.pool)
-            }
-            None => {
-                let route = Route::new(shared, shared.settings.wire, address)?;
-                let pool = Arc::new(Pool::new(shared, route, address.clone()));
-                pools.push(Used { pool: Arc::clone(&pool), targets: 1 });
-                pool
-            }
-        };
-        drop(pools);
-        Ok(Self {
-            shared: Arc::clone(shared),
-            pool,
-            retired: AtomicBool::new(false),
-            #[cfg(all(feature = "tls", feature = "http2"))]
-            http1_until: Mutex::new(None),
-        })
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    pub(crate) async fn send(
+impl Registry {
+    /// The pool of `address`, made if need be, for one more target.
+    pub(super) fn take_up(
         &self,
-        head: &RequestHead,
-        body: Body,
-        at: &Attempt,
-    ) -> Result<Response, Error> {
-        #[cfg(feature = "http2")]
-        if self.wants_h2(head) && Box::pin(self.has_h2(head, at)).await? {
-            return Box::pin(crate::h2::send(&self.pool, head, body, at)).await;
+        shared: &Arc<Shared>,
+        wire: Wire,
+        address: &Address,
+    ) -> Result<Arc<Pool>, ConfigError> {
+        let mut pools = self.lock();
+        if let Some(used) = pools.iter_mut().find(|used| used.pool.is_at(wire, address)) {
+            used.targets += 1;
+            return Ok(Arc::clone(&used.pool));
         }
-        h1::send(&self.pool, head, body, at).await
+        let route = Route::new(shared, wire, address)?;
+        let pool = Arc::new(Pool::new(shared, route, wire, address.clone()));
+        pools.push(Used { pool: Arc::clone(&pool), targets: 1 });
+        Ok(pool)
     }
 
-    /// Upgrades and tunnels always go over HTTP/1.1, on connections of their own.
-    #[cfg(feature = "http2")]
-    fn wants_h2(&self, head: &RequestHead) -> bool {
-        let settings = &self.shared.settings;
-        let speaks = match settings.wire {
-            Wire::H2c => true,
-            #[cfg(feature = "tls")]
-            Wire::Https => settings.tls.version != crate::HttpVersion::Http1,
-            _ => false,
-        };
-        speaks
-            && head.method != http::Method::CONNECT
-            && !head.headers.contains_key(http::header::UPGRADE)
-    }
-
-    /// Whether the target speaks HTTP/2. Where both are welcome the first connection tells, and the answer is kept for a
-    /// while, so that the right kind is dialed.
-    #[cfg(feature = "http2")]
-    async fn has_h2(&self, head: &RequestHead, at: &Attempt) -> Result<bool, Error> {
-        #[cfg(feature = "tls")]
-        if self.shared.settings.wire == Wire::Https
-            && self.shared.settings.tls.version == crate::HttpVersion::Auto
-        {
-            let now = Instant::now();
-            if lock(&self.http1_until).is_some_and(|until| now < until) {
-                return Ok(false);
-            }
-            if self.pool.take_h2().is_some() {
-                return Ok(true);
-            }
-            let spoken = h1::in_time(at, self.pool.dial_h2(head.server())).await?.is_some();
-            *lock(&self.http1_until) = (!spoken).then(|| now + KNOWN);
-            return Ok(spoken);
-        }
-        #[cfg(not(feature = "tls"))]
-        let _ = (head, at);
-        Ok(true)
-    }
-
-    /// The target is gone. With the last of its address the idle connections go.
-    pub(crate) fn retire(&self) {
-        if self.retired.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let mut pools = self.shared.pools.lock();
-        let Some(place) = pools.iter().position(|used| Arc::ptr_eq(&used.pool, &self.pool)) else {
+    /// One target less uses `pool`. With the last its idle connections go.
+    pub(super) fn give_up(&self, pool: &Arc<Pool>) {
+        let mut pools = self.lock();
+        let Some(place) = pools.iter().position(|used| Arc::ptr_eq(&used.pool, pool)) else {
             return;
         };
         let unused = pools.get_mut(place).is_some_and(|used| {
@@ -141,18 +60,10 @@ impl Endpoint {
         if unused {
             pools.swap_remove(place);
             drop(pools);
-            self.pool.retire();
+            pool.retire();
         }
     }
-}
 
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.retire();
-    }
-}
-
-impl Registry {
     pub(crate) fn stats(&self) -> Vec<PoolStats> {
         self.lock().iter().map(|used| used.pool.stats()).collect()
     }
@@ -212,12 +123,3 @@ impl Drop for Registry {
         }
     }
 }
-
-#[cfg(all(feature = "tls", feature = "http2"))]
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How long the answer of a target to ALPN is believed.
-#[cfg(all(feature = "tls", feature = "http2"))]
-const KNOWN: std::time::Duration = std::time::Duration::from_secs(300);

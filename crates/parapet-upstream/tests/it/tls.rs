@@ -194,7 +194,7 @@ async fn http2_is_spoken_where_the_target_has_it() {
             HttpsTransport::new().roots([authority.root()]).unwrap().http_version(version);
         let client = client(&backend, transport);
         let origin = async {
-            let mut conn = accept(&backend, &acceptor).await.unwrap();
+            let conn = accept(&backend, &acceptor).await.unwrap();
             if h2 {
                 let mut conn = h2::server::handshake(conn.stream).await.unwrap();
                 let (request, mut answer) = conn.accept().await.unwrap().unwrap();
