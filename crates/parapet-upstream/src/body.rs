@@ -193,11 +193,9 @@ impl UpstreamBody {
         if self.ahead.first.is_none() && self.ahead.second.is_none() {
             self.ahead.first = decode(unit);
         }
-        let end = match (&self.ahead.first, &self.ahead.second) {
-            (Some(end), _) | (None, Some(end)) => end,
-            (None, None) => return,
-        };
-        if let Ok(ResponseEvent::End { reusable, keep_alive_hint }) = *end {
+        let next = self.ahead.first.as_ref().or(self.ahead.second.as_ref());
+        if let Some(Ok(ResponseEvent::End { reusable, keep_alive_hint })) = next {
+            let (reusable, keep_alive_hint) = (*reusable, *keep_alive_hint);
             self.ahead = Ahead { first: None, second: None };
             self.finish(reusable, keep_alive_hint, cx);
         }

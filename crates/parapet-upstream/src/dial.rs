@@ -63,18 +63,29 @@ impl fmt::Debug for Dialer {
     }
 }
 
-/// Opens the connection that `route` describes, for HTTP/1.1.
+/// Which protocol a connection is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Http1,
+    /// HTTP/2; over TLS perhaps HTTP/1.1 beside it.
+    #[cfg(feature = "http2")]
+    Http2,
+}
+
+/// Opens the connection that `route` describes.
 ///
 /// # Errors
 /// [`Error::Connect`]: nothing was sent but, perhaps, a TLS handshake.
-pub(crate) async fn connect(route: &Route, settings: &Settings) -> Result<Io, Error> {
+pub(crate) async fn connect(route: &Route, settings: &Settings, offer: Offer) -> Result<Io, Error> {
+    #[cfg(not(feature = "tls"))]
+    let _ = offer;
     let start = Instant::now();
     let result = match route {
         Route::Tcp(target) => tcp(target, settings).await,
         Route::Unix(path) => unix(path, settings).await,
         #[cfg(feature = "tls")]
         Route::Tls { target, name, connector } => match tcp(target, settings).await {
-            Ok(io) => connector.connect(name.clone(), io, tls::Alpn::Http1).await,
+            Ok(io) => connector.connect(name.clone(), io, offer).await,
             Err(error) => Err(error),
         },
     };

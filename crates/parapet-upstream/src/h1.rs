@@ -7,6 +7,8 @@ mod outgoing;
 mod unit;
 mod upload;
 
+#[cfg(feature = "http2")]
+pub(crate) use self::exchange::in_time;
 pub(crate) use self::exchange::send;
 pub(crate) use self::failure::{body_error, text as decode_text};
 pub(crate) use self::held::Held;

@@ -66,6 +66,16 @@ impl Io {
         }
     }
 
+    /// Whether a connection that was dialed for HTTP/2 may carry it: over TLS the peer had a say.
+    #[cfg(feature = "http2")]
+    pub(crate) fn speaks_h2(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(stream) = self {
+            return crate::dial::tls::is_h2(stream.get_ref().1);
+        }
+        true
+    }
+
     /// Whether the bytes on the wire are not the bytes of the message.
     pub(crate) fn is_tls(&self) -> bool {
         #[cfg(feature = "tls")]

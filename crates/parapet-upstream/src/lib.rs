@@ -76,6 +76,8 @@ mod failure;
 mod failure_log;
 mod gate;
 mod h1;
+#[cfg(feature = "http2")]
+mod h2;
 mod io;
 mod max_forwards;
 mod observe;
@@ -106,6 +108,8 @@ pub use self::dial::tls::HttpVersion;
 pub use self::dial::{ConnectInfo, DialTarget};
 pub use self::error::{ConnectErrorKind, Error, ShedReason, TimeoutKind};
 pub use self::gate::Gate;
+#[cfg(feature = "http2")]
+pub use self::h2::Http2Settings;
 pub use self::observe::RoundTripInfo;
 pub use self::pool::PoolStats;
 pub use self::retry_budget::RetryBudget;
@@ -114,8 +118,11 @@ pub use self::round_trip::RoundTrip;
 pub use self::target::Target;
 pub use self::target_set::TargetSet;
 pub use self::transport::{
-    BuiltIn, Http, HttpTransport, Kind, OverTcp, Transport, Unix, UnixTransport,
+    BuiltIn, Dynamic, DynamicTransport, Http, HttpTransport, Kind, OverTcp, Transport, Unix,
+    UnixTransport, UpstreamScheme,
 };
+#[cfg(feature = "http2")]
+pub use self::transport::{H2c, H2cTransport, OverHttp2};
 #[cfg(feature = "tls")]
 pub use self::transport::{Https, HttpsTransport, OverTls};
 pub use self::upgrade::UpgradedUpstream;

@@ -4,6 +4,9 @@
 //! the lock of a stack is taken by its own worker only, twice a request, and held for a few moves.
 
 mod counters;
+mod endpoint;
+#[cfg(feature = "http2")]
+mod h2;
 mod idle;
 mod permits;
 mod reaper;
@@ -23,22 +26,24 @@ use tokio::time::Instant;
 pub(crate) use self::counters::Counters;
 use self::counters::Open;
 pub use self::counters::PoolStats;
+pub(crate) use self::endpoint::Endpoint;
 use self::idle::Entry;
 pub(crate) use self::permits::Permit;
 use self::permits::{Grant, Permits};
-pub(crate) use self::registry::{Endpoint, Registry};
+pub(crate) use self::registry::Registry;
 use self::shard::Slot;
 pub(crate) use self::waker::Watch;
 use crate::address::Address;
-use crate::dial::{self, Route};
+use crate::dial::{self, Offer, Route};
 use crate::h1::Unit;
-use crate::transport::{Settings, Shared};
+use crate::transport::{Settings, Shared, Wire};
 use crate::{Error, ShedReason};
 
 /// The connections of one transport to one target.
 pub(crate) struct Pool {
     shared: Arc<Shared>,
-    /// By which targets share a pool.
+    /// With the address that by which targets share a pool.
+    wire: Wire,
     address: Address,
     route: Route,
     /// One per worker, made when the first request comes: only then the number of workers is known for certain.
@@ -73,10 +78,11 @@ pub(crate) struct CheckedOut {
 }
 
 impl Pool {
-    fn new(shared: &Arc<Shared>, route: Route, address: Address) -> Self {
+    fn new(shared: &Arc<Shared>, route: Route, wire: Wire, address: Address) -> Self {
         let max = shared.settings.max_conn;
         Self {
             shared: Arc::clone(shared),
+            wire,
             address,
             route,
             slots: OnceLock::new(),
@@ -85,6 +91,19 @@ impl Pool {
             retired: AtomicBool::new(false),
             next_id: AtomicU64::new(0),
         }
+    }
+
+    fn is_at(&self, wire: Wire, address: &Address) -> bool {
+        self.wire == wire && self.address == *address
+    }
+
+    #[cfg(feature = "http2")]
+    pub(crate) fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Route::Tls { .. } = self.route {
+            return true;
+        }
+        false
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -148,7 +167,7 @@ impl Pool {
     pub(crate) async fn open(self: &Arc<Self>, permit: Option<Permit>) -> Result<Box<Unit>, Error> {
         let io = {
             let _dialing = self.counters.dialing();
-            match dial::connect(&self.route, self.settings()).await {
+            match dial::connect(&self.route, self.settings(), Offer::Http1).await {
                 Ok(io) => io,
                 Err(error) => {
                     if dial::is_out_of_descriptors(&error) {
@@ -180,7 +199,7 @@ impl Pool {
         let settings = self.settings();
         let now = Instant::now();
         if settings.disable_keep_alives
-            || self.retired.load(Ordering::Relaxed)
+            || self.is_retired()
             || server.is_some_and(|server| server.drain_phase() >= DrainPhase::Grace)
             || unit.is_too_old(settings.max_conn_lifetime, now)
         {
@@ -255,7 +274,12 @@ impl Pool {
     /// Closes what is idle on one worker.
     fn release(&self, index: usize) {
         if let Some(slot) = self.slot_at(index) {
-            let released = slot.lock().idle.drain();
+            let released = {
+                let mut state = slot.lock();
+                #[cfg(feature = "http2")]
+                state.h2.handles.clear();
+                state.idle.drain()
+            };
             self.counters.closed_idle(released.len());
         }
     }
@@ -267,14 +291,30 @@ impl Pool {
         }
     }
 
+    fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+
     fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.release_all();
     }
 
     fn stats(&self) -> PoolStats {
-        let idle = self.slots().iter().map(|slot| slot.lock().idle.len()).sum();
-        self.counters.stats(self.route.to_string(), idle)
+        let (mut idle, mut streams) = (0, 0);
+        for slot in self.slots() {
+            let state = slot.lock();
+            idle += state.idle.len();
+            #[cfg(feature = "http2")]
+            {
+                streams += state.h2.handles.iter().map(|handle| handle.streams()).sum::<usize>();
+            }
+            #[cfg(not(feature = "http2"))]
+            {
+                streams += 0;
+            }
+        }
+        self.counters.stats(self.route.to_string(), idle, streams)
     }
 
     fn slots(&self) -> &[Slot] {

@@ -112,10 +112,6 @@ impl Target {
         self.id
     }
 
-    pub(crate) fn address(&self) -> &Address {
-        &self.address
-    }
-
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
     }

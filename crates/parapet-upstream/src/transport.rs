@@ -1,6 +1,9 @@
 //! How a target is reached.
 
 mod built_in;
+mod dynamic;
+#[cfg(feature = "http2")]
+mod h2c;
 mod settings;
 #[cfg(feature = "tls")]
 mod tls;
@@ -11,6 +14,9 @@ use std::sync::Arc;
 use parapet_core::{Body, RequestHead, Response};
 
 pub use self::built_in::{BuiltIn, Http, HttpTransport, Kind, OverTcp, Unix, UnixTransport};
+pub use self::dynamic::{Dynamic, DynamicTransport, UpstreamScheme};
+#[cfg(feature = "http2")]
+pub use self::h2c::{H2c, H2cTransport, OverHttp2};
 pub(crate) use self::settings::{Settings, Shared, Wire};
 #[cfg(feature = "tls")]
 pub use self::tls::{Https, HttpsTransport, OverTls};
@@ -79,11 +85,6 @@ impl Transport {
         if let Reach::Attached(endpoint) = &self.0 {
             endpoint.retire();
         }
-    }
-
-    /// Whether an extended CONNECT (RFC 8441) can go out as it is; else it becomes an HTTP/1.1 upgrade.
-    pub(crate) fn speaks_extended_connect(&self) -> bool {
-        false
     }
 
     /// One round trip to `target`. On 101, and on 2xx to CONNECT, the response carries

@@ -79,7 +79,7 @@ pub(crate) enum Way<'a> {
 }
 
 impl Way<'_> {
-    /// One round trip, on which an extended CONNECT has its HTTP/1.1 form where needed, and after which the response fits
+    /// One round trip, on which an extended CONNECT has its HTTP/1.1 form, and after which the response fits
     /// the request. Takes the body out.
     pub(crate) async fn round_trip(
         self,
@@ -88,7 +88,6 @@ impl Way<'_> {
         at: &Attempt,
     ) -> Result<Response, Error> {
         if head.method == Method::CONNECT
-            && !self.speaks_extended_connect()
             && let Some(ConnectProtocol(protocol)) = head.extensions.get()
         {
             // Boxed, so that the rare case does not make every request's future larger.
@@ -120,13 +119,6 @@ impl Way<'_> {
         match self {
             Self::Target(target) => target.transport().send(target, head, body, at).await,
             Self::Custom(custom) => custom::round_trip(custom, head, body, at).await,
-        }
-    }
-
-    fn speaks_extended_connect(self) -> bool {
-        match self {
-            Self::Target(target) => target.transport().speaks_extended_connect(),
-            Self::Custom(_) => false,
         }
     }
 }

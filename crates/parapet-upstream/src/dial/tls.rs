@@ -16,7 +16,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
 
 use self::accept_any::AcceptAny;
-use super::within;
+use super::{Offer, within};
 use crate::io::Io;
 use crate::{ConfigError, ConnectErrorKind, Error};
 
@@ -162,24 +162,12 @@ impl fmt::Debug for TlsSettings {
     }
 }
 
-/// Which protocols a handshake offers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alpn {
-    Http1,
-    #[cfg(feature = "http2")]
-    Either,
-    #[cfg(feature = "http2")]
-    Http2,
-}
-
 /// Does the handshakes of one transport. The configuration is made by the first of them, since looking for the
 /// platform's roots takes a while.
 #[derive(Debug)]
 pub(crate) struct Connector {
     settings: TlsSettings,
     http1: OnceLock<Arc<ClientConfig>>,
-    #[cfg(feature = "http2")]
-    either: OnceLock<Arc<ClientConfig>>,
     #[cfg(feature = "http2")]
     http2: OnceLock<Arc<ClientConfig>>,
 }
@@ -189,8 +177,6 @@ impl Connector {
         Self {
             settings: settings.clone(),
             http1: OnceLock::new(),
-            #[cfg(feature = "http2")]
-            either: OnceLock::new(),
             #[cfg(feature = "http2")]
             http2: OnceLock::new(),
         }
@@ -202,10 +188,10 @@ impl Connector {
         &self,
         name: ServerName<'static>,
         io: Io,
-        alpn: Alpn,
+        offer: Offer,
     ) -> Result<Io, Error> {
         let failed = |error: rustls::Error| Error::connect(ConnectErrorKind::Tls, error);
-        let connector = TlsConnector::from(self.config(alpn).map_err(failed)?);
+        let connector = TlsConnector::from(self.config(offer).map_err(failed)?);
         within(self.settings.handshake_timeout, async {
             match connector.connect(name, io).await {
                 Ok(stream) => Ok(Io::Tls(Box::new(stream))),
@@ -215,13 +201,13 @@ impl Connector {
         .await
     }
 
-    fn config(&self, alpn: Alpn) -> Result<Arc<ClientConfig>, rustls::Error> {
-        let (kept, protocols): (_, &[&[u8]]) = match alpn {
-            Alpn::Http1 => (&self.http1, &[b"http/1.1"]),
+    fn config(&self, offer: Offer) -> Result<Arc<ClientConfig>, rustls::Error> {
+        let (kept, protocols): (_, &[&[u8]]) = match offer {
+            Offer::Http1 => (&self.http1, &[b"http/1.1"]),
             #[cfg(feature = "http2")]
-            Alpn::Either => (&self.either, &[b"h2", b"http/1.1"]),
+            Offer::Http2 if self.settings.version == HttpVersion::Http2 => (&self.http2, &[b"h2"]),
             #[cfg(feature = "http2")]
-            Alpn::Http2 => (&self.http2, &[b"h2"]),
+            Offer::Http2 => (&self.http2, &[b"h2", b"http/1.1"]),
         };
         if let Some(config) = kept.get() {
             return Ok(Arc::clone(config));
@@ -235,6 +221,12 @@ impl Connector {
 fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
+}
+
+/// The negotiated protocol is HTTP/2.
+#[cfg(feature = "http2")]
+pub(crate) fn is_h2(session: &rustls::ClientConnection) -> bool {
+    session.alpn_protocol() == Some(b"h2")
 }
 
 /// Whether the peer has refused our certificate, or wants one.

@@ -29,12 +29,11 @@ pub(crate) async fn send(
     let plan = Plan::of(head, &body, pool.settings());
     // A second copy, where the request may be sent twice (RFC 9110 §9.2.2).
     let spare = if plan.repeatable(head) { copy(&body) } else { None };
-    let (unit, reused) = match pool.take_idle(Instant::now(), spare.is_none()) {
-        Some(unit) => (unit, true),
-        None => {
-            let out = in_time(at, Box::pin(pool.check_out())).await?;
-            (out.unit, out.reused)
-        }
+    let (unit, reused) = if let Some(unit) = pool.take_idle(Instant::now(), spare.is_none()) {
+        (unit, true)
+    } else {
+        let out = in_time(at, Box::pin(pool.check_out())).await?;
+        (out.unit, out.reused)
     };
     at.note_connection(reused, Protocol::Http1);
     let mut exchange = Exchange::new(pool, head, at, plan, body, unit, reused);
@@ -101,7 +100,7 @@ fn copy(body: &Body) -> Option<Body> {
 }
 
 /// Bounds the wait for a connection by the deadline of the attempt.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     at: &Attempt,
     connect: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {

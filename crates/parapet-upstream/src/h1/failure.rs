@@ -27,7 +27,7 @@ impl From<UploadError> for Failure {
     fn from(error: UploadError) -> Self {
         let error = match error {
             UploadError::Body(error) => error,
-            UploadError::Length(_) => LENGTH,
+            UploadError::Length => LENGTH,
         };
         Self::Fatal(Error::RequestBody(Arc::new(error)))
     }
@@ -45,9 +45,10 @@ impl Failure {
         if unit.io.is_tls() && error.kind() == io::ErrorKind::InvalidData {
             // TLS 1.3 reports a refused client certificate only here.
             let fresh = !reused && !unit.received;
-            return Self::Fatal(match fresh && is_certificate_alert(&error) {
-                true => Error::connect(ConnectErrorKind::Tls, error),
-                false => Error::Protocol("tls"),
+            return Self::Fatal(if fresh && is_certificate_alert(&error) {
+                Error::connect(ConnectErrorKind::Tls, error)
+            } else {
+                Error::Protocol("tls")
             });
         }
         Self::Fatal(Error::other(error))
@@ -58,7 +59,7 @@ impl Failure {
 pub(crate) fn body_error(error: UploadError) -> BodyError {
     let error = match error {
         UploadError::Body(error) => error,
-        UploadError::Length(_) => LENGTH,
+        UploadError::Length => LENGTH,
     };
     BodyError::Other(Box::new(error))
 }

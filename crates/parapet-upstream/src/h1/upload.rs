@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 use parapet_core::{Body, BodyError};
-use parapet_h1::{EncodeError, RequestEncoder};
+use parapet_h1::RequestEncoder;
 use parapet_header::forbidden_in_trailers;
 use tokio::io::AsyncWrite;
 
@@ -44,7 +44,7 @@ pub(crate) enum UploadError {
     /// The client's body failed.
     Body(BodyError),
     /// The client's body is longer or shorter than it said.
-    Length(EncodeError),
+    Length,
 }
 
 impl Upload {
@@ -194,7 +194,7 @@ impl Upload {
     ) -> Result<bool, UploadError> {
         match frame.into_data() {
             Ok(data) => {
-                let wrap = encoder.data(data.len()).map_err(UploadError::Length)?;
+                let wrap = encoder.data(data.len()).map_err(|_| UploadError::Length)?;
                 out.push(wrap, data);
                 Ok(false)
             }
@@ -213,7 +213,7 @@ impl Upload {
         out: &mut Outgoing,
     ) -> Result<(), UploadError> {
         let mut end = BytesMut::new();
-        encoder.end(trailers, &mut end).map_err(UploadError::Length)?;
+        encoder.end(trailers, &mut end).map_err(|_| UploadError::Length)?;
         out.push_end(end);
         self.state = State::Flushing;
         self.body = Body::empty();

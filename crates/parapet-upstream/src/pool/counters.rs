@@ -70,13 +70,13 @@ impl Counters {
         self.waits.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn stats(&self, host: String, idle: usize) -> PoolStats {
+    pub(super) fn stats(&self, host: String, idle: usize, h2_streams: usize) -> PoolStats {
         PoolStats {
             host,
             dialing: self.dialing.load(Relaxed),
             active: self.open.load(Relaxed).saturating_sub(idle),
             idle,
-            h2_streams: 0,
+            h2_streams,
             opened: self.opened.load(Relaxed),
             closed_idle: self.closed_idle.load(Relaxed),
             stale_replays: self.stale_replays.load(Relaxed),

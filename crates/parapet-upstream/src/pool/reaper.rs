@@ -149,6 +149,8 @@ impl Pool {
         let expired = state.idle.expired(now.into_std());
         state.idle.trim(now.into_std(), |unit| unit.trim());
         let due = state.idle.next_due().map(Instant::from_std);
+        #[cfg(feature = "http2")]
+        let due = earlier(due, self.reap_h2(&mut state.h2, now));
         state.next_look = due.map(|due| round_up(now, due));
         drop(state);
         self.counters.closed_idle(expired.len());
@@ -160,6 +162,10 @@ impl Pool {
         let Some(slot) = self.slot_at(index) else { return false };
         let mut state = slot.lock();
         state.watched = state.idle.len() > 0 || state.used;
+        #[cfg(feature = "http2")]
+        {
+            state.watched |= !state.h2.handles.is_empty();
+        }
         state.used = false;
         state.watched
     }

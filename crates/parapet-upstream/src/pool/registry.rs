@@ -1,15 +1,15 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use parapet_core::{Body, RequestHead, Response, ServerHandle, worker};
+use parapet_core::{ServerHandle, worker};
 use tokio::time::Instant;
 
 use super::shard::Shard;
 use super::{Pool, PoolStats};
+use crate::ConfigError;
 use crate::address::Address;
 use crate::dial::Route;
-use crate::transport::Shared;
-use crate::{Attempt, ConfigError, Error, h1};
+use crate::transport::{Shared, Wire};
 
 /// The pools of one transport, and what its workers keep.
 #[derive(Debug, Default)]
@@ -28,54 +28,29 @@ struct Used {
     targets: usize,
 }
 
-/// What a target holds of its transport.
-#[derive(Debug)]
-pub(crate) struct Endpoint {
-    shared: Arc<Shared>,
-    pool: Arc<Pool>,
-    retired: AtomicBool,
-}
-
-impl Endpoint {
-    /// Targets of one transport at one address share their connections.
-    pub(crate) fn new(shared: &Arc<Shared>, address: &Address) -> Result<Self, ConfigError> {
-        let mut pools = shared.pools.lock();
-        let pool = match pools.iter_mut().find(|used| used.pool.address == *address) {
-            Some(used) => {
-                used.targets += 1;
-                Arc::clone(&used.pool)
-            }
-            None => {
-                let route = Route::new(shared, shared.settings.wire, address)?;
-                let pool = Arc::new(Pool::new(shared, route, address.clone()));
-                pools.push(Used { pool: Arc::clone(&pool), targets: 1 });
-                pool
-            }
-        };
-        drop(pools);
-        Ok(Self { shared: Arc::clone(shared), pool, retired: AtomicBool::new(false) })
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    pub(crate) async fn send(
+impl Registry {
+    /// The pool of `address`, made if need be, for one more target.
+    pub(super) fn take_up(
         &self,
-        head: &RequestHead,
-        body: Body,
-        at: &Attempt,
-    ) -> Result<Response, Error> {
-        h1::send(&self.pool, head, body, at).await
+        shared: &Arc<Shared>,
+        wire: Wire,
+        address: &Address,
+    ) -> Result<Arc<Pool>, ConfigError> {
+        let mut pools = self.lock();
+        if let Some(used) = pools.iter_mut().find(|used| used.pool.is_at(wire, address)) {
+            used.targets += 1;
+            return Ok(Arc::clone(&used.pool));
+        }
+        let route = Route::new(shared, wire, address)?;
+        let pool = Arc::new(Pool::new(shared, route, wire, address.clone()));
+        pools.push(Used { pool: Arc::clone(&pool), targets: 1 });
+        Ok(pool)
     }
 
-    /// The target is gone. With the last of its address the idle connections go.
-    pub(crate) fn retire(&self) {
-        if self.retired.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let mut pools = self.shared.pools.lock();
-        let Some(place) = pools.iter().position(|used| Arc::ptr_eq(&used.pool, &self.pool)) else {
+    /// One target less uses `pool`. With the last its idle connections go.
+    pub(super) fn give_up(&self, pool: &Arc<Pool>) {
+        let mut pools = self.lock();
+        let Some(place) = pools.iter().position(|used| Arc::ptr_eq(&used.pool, pool)) else {
             return;
         };
         let unused = pools.get_mut(place).is_some_and(|used| {
@@ -85,18 +60,10 @@ impl Endpoint {
         if unused {
             pools.swap_remove(place);
             drop(pools);
-            self.pool.retire();
+            pool.retire();
         }
     }
-}
 
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.retire();
-    }
-}
-
-impl Registry {
     pub(crate) fn stats(&self) -> Vec<PoolStats> {
         self.lock().iter().map(|used| used.pool.stats()).collect()
     }

@@ -19,6 +19,8 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct SlotState {
     pub(super) idle: Idle<Box<Unit>>,
+    #[cfg(feature = "http2")]
+    pub(super) h2: super::h2::H2Slot,
     /// The reaper of the worker knows of this slot.
     pub(super) watched: bool,
     /// Something was checked in since the reaper looked.
@@ -29,7 +31,14 @@ pub(super) struct SlotState {
 
 impl Default for SlotState {
     fn default() -> Self {
-        Self { idle: Idle::new(), watched: false, used: false, next_look: None }
+        Self {
+            idle: Idle::new(),
+            #[cfg(feature = "http2")]
+            h2: super::h2::H2Slot::default(),
+            watched: false,
+            used: false,
+            next_look: None,
+        }
     }
 }
 

@@ -36,7 +36,8 @@ pub(crate) struct Settings {
 
 /// What a transport speaks, and over what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire {
+#[expect(unnameable_types, reason = "a constant of the sealed trait has this type")]
+pub enum Wire {
     /// HTTP/1.1 over TCP.
     Http,
     /// HTTP/1.1 over a Unix stream socket.

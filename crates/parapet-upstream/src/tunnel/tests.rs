@@ -40,7 +40,7 @@ async fn bytes_read_before_come_first_and_each_direction_ends_by_itself() {
             server.shutdown().await.unwrap();
         };
         let mut down = String::new();
-        let (_, read) = tokio::join!(send, client.read_to_string(&mut down));
+        let ((), read) = tokio::join!(send, client.read_to_string(&mut down));
         read.unwrap();
         assert_eq!(down, format!("early down, {long}"));
     };

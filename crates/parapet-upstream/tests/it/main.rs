@@ -68,3 +68,14 @@ mod wire;
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+/// Transports that are chosen by the request, and Unix sockets.
+#[cfg(test)]
+mod dynamic;
+/// HTTP/2: shared connections, streams and their resets.
+#[cfg(test)]
+#[cfg(feature = "http2")]
+mod http2;
+/// TLS: who is believed, and what ends a message.
+#[cfg(test)]
+#[cfg(all(feature = "tls", feature = "http2"))]
+mod tls;

@@ -170,7 +170,7 @@ async fn bytes_on_an_idle_connection_close_it_and_are_nobodys_response() {
 async fn a_response_that_lies_in_the_socket_before_the_request_is_not_taken_for_its_answer() {
     let backend = Backend::start().await;
     let client = backend.http();
-    let mut conn = serve(&backend, &client).await;
+    let conn = serve(&backend, &client).await;
     // Written without giving the reaper a turn: only the check at check-out can see it.
     assert!(conn.stream.try_write(ok("poison").as_bytes()).is_ok());
     let post = client.send(http::Request::post("/"), Body::empty());
@@ -192,7 +192,7 @@ async fn a_post_never_meets_a_connection_whose_end_the_kernel_knows() {
             conn.until(b"x").await;
             conn.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
         };
-        let (_, response) = tokio::join!(origin, post);
+        let ((), response) = tokio::join!(origin, post);
         assert_eq!(response.unwrap().status(), 200);
     }
 }
@@ -264,7 +264,7 @@ async fn a_first_exchange_may_be_polled_in_one_task_and_end_in_another() {
     let mut request = Box::pin(async move { client.text().await });
     assert!(is_pending(&mut request).await);
     let mut conn = backend.accept().await;
-    let request = tokio::spawn(async move { request.await });
+    let request = tokio::spawn(request);
     conn.answer(ok("moved")).await;
     assert_eq!(within(request).await.unwrap(), "moved");
 }
