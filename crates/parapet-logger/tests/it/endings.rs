@@ -39,10 +39,11 @@ async fn durations_are_those_to_the_head_and_to_the_end() {
     let log = Log::new();
     let handler = log.wrap(handler_fn(|_| async {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        let (mut sender, body) = Body::channel(1);
+        let (sender, body) = Body::channel(1);
         tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            sender.send_data(Bytes::from_static(b"late")).await.unwrap();
+            sender.data(Bytes::from_static(b"late")).await.unwrap();
+            sender.finish().await.unwrap();
         });
         Response::new(body)
     }));
