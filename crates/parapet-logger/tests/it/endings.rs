@@ -8,6 +8,9 @@ use parapet_logger as logger;
 
 use crate::support::{Log, answer, exchange, get, poll};
 
+/// A failure of the body, and what the record calls it.
+type Cause = (fn() -> BodyError, &'static str);
+
 #[tokio::test]
 async fn an_exchange_that_ends_well_has_its_status_and_size() {
     for (status, body, size) in [
@@ -105,7 +108,7 @@ impl<I: Iterator + Unpin> futures_core::Stream for Chunks<I> {
 
 #[tokio::test]
 async fn a_body_that_fails_says_why() {
-    let causes: [(fn() -> BodyError, &str); 7] = [
+    let causes: [Cause; 7] = [
         (|| BodyError::Timeout, "timeout"),
         (|| BodyError::LengthLimitExceeded, "limit"),
         (|| BodyError::Other("own".into()), "body"),

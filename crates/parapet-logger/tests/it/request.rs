@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use http::header::{FORWARDED, REFERER, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Version};
 use parapet_core::{Body, BodyError, Middleware, Request, RequestExt, Response, handler_fn};
