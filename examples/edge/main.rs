@@ -27,14 +27,14 @@ use self::options::{Command, Options, USAGE};
 fn main() -> Result<ExitCode> {
     match options::parse(std::env::args().skip(1))? {
         Command::Help => println!("{USAGE}"),
-        Command::Run(options) => run(*options)?,
+        Command::Run(options) => run(&options)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(options: Options) -> Result<()> {
-    let bound = server(&options)?.bind()?;
-    introduce(&options, &bound.local_addrs());
+fn run(options: &Options) -> Result<()> {
+    let bound = server(options)?.bind()?;
+    introduce(options, &bound.local_addrs());
     bound.run()?;
     Ok(())
 }

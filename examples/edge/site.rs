@@ -2,7 +2,7 @@
 
 use parapet::prelude::*;
 use parapet::upstream::{
-    HttpTransport, HttpsTransport, RoundRobin, Target, UnixTransport, Upstream,
+    H2cTransport, HttpTransport, HttpsTransport, RoundRobin, Target, UnixTransport, Upstream,
 };
 use parapet::{healthz, host, location, logger, requestid};
 
@@ -25,7 +25,7 @@ pub(crate) fn site(options: &Options) -> Result<impl Middleware> {
         chain.push(location::exact("/healthz")?.with(logger::disable()).with(health));
     }
     for (prefix, url) in &options.routes {
-        chain.push(location::prefix(prefix)?.with(proxy(&[url.clone()], options)?));
+        chain.push(location::prefix(prefix)?.with(proxy(std::slice::from_ref(url), options)?));
     }
     if options.is_own() {
         chain.push(proxy(&options.origins, options)?);
@@ -69,6 +69,7 @@ fn target(url: &str, options: &Options) -> Result<Target> {
             host,
             HttpsTransport::new().max_idle_conns(IDLE).response_header_timeout(timeout),
         )?,
+        "h2c" => Target::new(host, H2cTransport::new().response_header_timeout(timeout))?,
         _ => {
             return Err(Failure::new(format!(
                 "{url:?} is no origin: write http://HOST, https://HOST, h2c://HOST or unix:/PATH"

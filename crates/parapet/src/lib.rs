@@ -36,6 +36,7 @@
 //! | `requestid` | yes | gives each request an id |
 //! | `upstream` | yes | reverse proxy with a pool, retries and balancing |
 //! | `tls` | yes | TLS to clients and to origins |
+//! | `http2` | yes | HTTP/2 to origins |
 //! | `tower` | | adapters to and from tower layers and services |
 //! | `full` | | all of them |
 

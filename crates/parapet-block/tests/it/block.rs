@@ -14,6 +14,8 @@ fn counting(calls: &Arc<AtomicUsize>) -> Handler {
         let mut response = Response::new(Body::empty());
         let seen = HeaderValue::from_str(request.uri().path()).unwrap();
         response.headers_mut().insert("x-seen-path", seen);
+        let asked = HeaderValue::from_str(request.original_target().as_str()).unwrap();
+        response.headers_mut().insert("x-asked", asked);
         response
     })
 }
@@ -87,8 +89,9 @@ async fn next_sees_the_request_as_the_inner_chain_left_it() {
     });
     let next = Arc::new(AtomicUsize::new(0));
     let outer = Block::always().with(Block::new(|_| true).with(strip));
-    let response = outer.wrap(counting(&next)).serve(request("/api/x")).await;
+    let response = outer.wrap(counting(&next)).serve(request("/api/x?q")).await;
     assert_eq!(response.headers()["x-seen-path"], "/x");
+    assert_eq!(response.headers()["x-asked"], "/api/x?q");
     assert_eq!(next.load(Ordering::Relaxed), 1);
 }
 

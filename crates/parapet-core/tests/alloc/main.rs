@@ -31,16 +31,22 @@ fn allocations<T, R>(prepare: impl Fn() -> T, act: impl Fn(T) -> R) -> usize {
         drop(result);
         change.allocations + change.reallocations
     };
-    (0..1_000).map(count).min().expect("a thousand runs")
+    (0..1_000).map(count).min().unwrap_or(usize::MAX)
 }
 
 fn serve(handler: &Handler) -> usize {
-    let respond = |request| handler.serve(request).now_or_never().expect("nothing to wait for");
+    let respond = |request| {
+        let response = handler.serve(request).now_or_never();
+        assert!(response.is_some(), "there is nothing to wait for");
+        response
+    };
     allocations(request, respond)
 }
 
 fn request() -> Request {
-    http::Request::get("/path").body(Body::empty()).expect("a request")
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = http::Uri::from_static("/path");
+    request
 }
 
 /// Answers without a future and without a field.

@@ -1,4 +1,4 @@
-//! What the public API of parapet-core promises, where no socket is needed.
+//! What the public API of parapet-core promises.
 
 /// The one authority of a request.
 #[cfg(test)]
@@ -18,6 +18,9 @@ mod path;
 /// The facts of a request without a server.
 #[cfg(test)]
 mod request_ext;
+/// The server over real sockets.
+#[cfg(test)]
+mod server;
 /// Requests, and what became of them.
 #[cfg(test)]
 mod support;

@@ -241,6 +241,8 @@ impl Bucket {
 mod tests {
     use super::*;
 
+    type Row = (&'static str, Vec<Vec<u8>>, Result<(), Flood>);
+
     const LIMITS: TapLimits =
         TapLimits { header_block_bytes: 1000, glitch_burst: 100, glitch_rate: 10 };
 
@@ -266,7 +268,6 @@ mod tests {
             frame[HEADER..].copy_from_slice(&increment.to_be_bytes());
             frame
         };
-        type Row = (&'static str, Vec<Vec<u8>>, Result<(), Flood>);
         let rows: [Row; 12] = [
             ("10 pings", vec![frame(PING, 0, 8); 10], Ok(())),
             ("11 pings", vec![frame(PING, 0, 8); 11], Err(Flood::Glitches)),
