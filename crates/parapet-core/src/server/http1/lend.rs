@@ -30,8 +30,11 @@ pub(super) struct ReadSide {
 }
 
 /// Room asked for at the start of an exchange: most heads fit, and a short read tells the runtime that the socket is
-/// empty, which saves the read that would find out.
-pub(super) const FIRST_READ: usize = 8 * 1024;
+/// empty, which saves the read that would find out. Larger, and what idle connections gave back would still be resident:
+/// the allocator keeps the holes between their tasks.
+const FIRST_READ: usize = 2 * 1024;
+/// A larger buffer is not kept from one exchange to the next.
+const KEPT: usize = 8 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
 
 impl ReadSide {
@@ -56,7 +59,7 @@ impl ReadSide {
     /// Between exchanges: a large buffer is not worth keeping.
     pub(super) fn rest(&mut self) {
         self.want = FIRST_READ;
-        if self.buffer.is_empty() && self.buffer.capacity() > FIRST_READ {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
             self.buffer = BytesMut::new();
         }
     }
