@@ -19,7 +19,9 @@ use super::layer::ConnMeta;
 use super::listen::ListenerContext;
 use super::registry::Registration;
 use super::service::{ConnContext, Service};
-use super::socket::{Socket, read_until};
+use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::socket::read_until;
 #[cfg(feature = "tls")]
 use crate::tls::{AuthorityCheck, Session, TlsAcceptError};
 use crate::{BoxFuture, ConnInfo, Io, Protocol, TlsInfo};
