@@ -115,6 +115,11 @@ impl Frame {
     }
 }
 
+/// The four pseudo-fields of a request on host `a`.
+pub fn pseudo<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
+    [(":method", method), (":scheme", "http"), (":path", path), (":authority", "a")]
+}
+
 /// An HTTP/2 client of frames: sends what a test says, however wrong, and shows what comes.
 pub struct FrameClient<S = TcpStream> {
     raw: RawClient<S>,
@@ -160,12 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> FrameClient<S> {
 
     /// Opens `stream` with a GET for `path` on host `a`.
     pub async fn get(&mut self, stream: u32, path: &str) {
-        self.headers(stream, &Self::pseudo("GET", path), true).await;
-    }
-
-    /// The four pseudo-fields of a request on host `a`.
-    pub fn pseudo<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
-        [(":method", method), (":scheme", "http"), (":path", path), (":authority", "a")]
+        self.headers(stream, &pseudo("GET", path), true).await;
     }
 
     /// Sends one HEADERS frame of literals.

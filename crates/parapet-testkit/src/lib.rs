@@ -30,7 +30,7 @@ mod origin;
 
 pub use self::answer::Answer;
 pub use self::client::{LONG, RawClient};
-pub use self::frames::{Frame, FrameClient, flag, kind, setting};
+pub use self::frames::{Frame, FrameClient, flag, kind, pseudo, setting};
 pub use self::hpack::literals;
 pub use self::origin::{OriginConn, RawOrigin};
 /// The counting allocator: `#[global_allocator] static A: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;`.
