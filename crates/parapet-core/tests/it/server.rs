@@ -2,7 +2,9 @@
 
 mod drain;
 mod exchange;
+mod http2;
 mod limits;
+mod panics;
 mod peer;
 mod refusals;
 mod upgrade;
