@@ -7,4 +7,5 @@ mod limits;
 mod panics;
 mod peer;
 mod refusals;
+mod run;
 mod upgrade;
