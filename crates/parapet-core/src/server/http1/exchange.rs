@@ -36,7 +36,7 @@ pub(super) struct Exchange {
     method: Method,
     version: Version,
     /// The client would send another request.
-    keep_alive: bool,
+    pub(super) keep_alive: bool,
     /// The request has a body that was lent the read side.
     pub(super) has_body: bool,
     /// What the request may be answered with beside a response.
@@ -59,9 +59,9 @@ pub(super) struct Responding {
 
 impl Exchange {
     /// What is answered was no request.
-    pub(super) fn refused() -> Self {
+    pub(super) fn refused(method: Method) -> Self {
         Self {
-            method: Method::GET,
+            method,
             version: Version::HTTP_11,
             keep_alive: false,
             has_body: false,
@@ -103,10 +103,10 @@ impl Http1 {
         };
         let connect = method == Method::CONNECT;
         let Ok(authority) = authority::http1(target_authority, version, &mut headers) else {
-            return self.refuse(Refusal::AUTHORITY, now);
+            return self.refuse_method(method, Refusal::AUTHORITY, now);
         };
         if !self.context.allows_authority(authority.as_ref()) {
-            return self.refuse(Refusal::MISDIRECTED, now);
+            return self.refuse_method(method, Refusal::MISDIRECTED, now);
         }
         forget_h2c(&mut headers);
         let upgrade = upgrade && headers.contains_key(UPGRADE);
@@ -156,7 +156,10 @@ impl Http1 {
         let answer = catch_unwind(AssertUnwindSafe(|| service.handler.serve(request)));
         let answer = match answer {
             Ok(answer) => answer,
-            Err(panic) => ResponseFuture::ready(self.panicked(&*panic)),
+            Err(panic) => {
+                exchange.keep_alive = false;
+                ResponseFuture::ready(self.panicked(&*panic))
+            }
         };
         match answer.into_ready() {
             Ok(response) => self.respond(exchange, response),
@@ -312,7 +315,7 @@ impl Http1 {
             // Output waits for the client, or the body for its source.
             if self.context.service.handle.is_forced() {
                 self.out.half.reset_on_close();
-                return Step::Done;
+                return client_gone(responding);
             }
             if self.client_is_gone(&mut exchange, cx) {
                 return client_gone(responding);
