@@ -139,12 +139,14 @@ impl WriteHalf {
         }
     }
 
-    /// Makes the close that follows a reset, so that a cut message cannot look whole.
-    pub(crate) fn reset_on_close(&self) {
-        if let Self::Tcp(half) = self {
+    /// Makes the close that follows a reset, so that a cut message cannot look whole. Nothing can be written any more.
+    pub(crate) fn reset_on_close(&mut self) {
+        if let Self::Tcp(half) = std::mem::replace(self, Self::Gone) {
             // Without effect on a socket that failed already.
             let _ =
                 socket2::SockRef::from(half.as_ref()).set_linger(Some(std::time::Duration::ZERO));
+            // Dropped, the half would end the stream well before the socket is closed.
+            half.forget();
         }
     }
 }

@@ -10,4 +10,6 @@ mod panics;
 mod peer;
 mod refusals;
 mod run;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;
