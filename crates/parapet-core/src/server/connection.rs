@@ -135,7 +135,8 @@ pub(crate) async fn serve_connection(
     };
     match ready.protocol {
         Protocol::Http1 => Http1::new(context, ready.socket, ready.buffered).await,
-        Protocol::Http2 => serve_http2(context, ready.socket, ready.buffered).await,
+        // Boxed: hyper's connection is larger than ours, and every connection's task has the size of the largest.
+        Protocol::Http2 => Box::pin(serve_http2(context, ready.socket, ready.buffered)).await,
     }
     drop(closed);
 }

@@ -99,6 +99,21 @@ impl ReadHalf {
     }
 }
 
+impl ReadHalf {
+    /// Reads once into `buffer`, which must have room. Nothing filled: end of file.
+    pub(crate) fn poll_read_into(
+        &mut self,
+        buffer: &mut ReadBuf<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Shared(io) => Pin::new(&mut *lock(io)).poll_read(cx, buffer),
+        }
+    }
+}
+
 fn poll_read_buf(
     io: Pin<&mut impl AsyncRead>,
     buffer: &mut BytesMut,
@@ -196,11 +211,7 @@ impl AsyncRead for Joined {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.read {
-            ReadHalf::Tcp(half) => Pin::new(half).poll_read(cx, buf),
-            ReadHalf::Unix(half) => Pin::new(half).poll_read(cx, buf),
-            ReadHalf::Shared(io) => Pin::new(&mut *lock(io)).poll_read(cx, buf),
-        }
+        self.read.poll_read_into(buf, cx)
     }
 }
 
