@@ -4,6 +4,7 @@ mod corpus;
 mod drain;
 mod exchange;
 mod http2;
+mod lasting;
 mod layers;
 mod limits;
 mod panics;
