@@ -4,10 +4,13 @@ mod corpus;
 mod drain;
 mod exchange;
 mod http2;
+mod lasting;
 mod layers;
 mod limits;
 mod panics;
 mod peer;
 mod refusals;
 mod run;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;
