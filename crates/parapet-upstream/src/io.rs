@@ -69,20 +69,20 @@ impl Io {
     /// Whether a connection that was dialed for HTTP/2 may carry it: over TLS the peer had a say.
     #[cfg(feature = "http2")]
     pub(crate) fn speaks_h2(&self) -> bool {
-        #[cfg(feature = "tls")]
-        if let Self::Tls(stream) = self {
-            return crate::dial::tls::is_h2(stream.get_ref().1);
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => crate::dial::tls::is_h2(stream.get_ref().1),
+            Self::Tcp(_) | Self::Unix(_) | Self::Custom(_) | Self::Half(_) => true,
         }
-        true
     }
 
     /// Whether the bytes on the wire are not the bytes of the message.
     pub(crate) fn is_tls(&self) -> bool {
-        #[cfg(feature = "tls")]
-        if let Self::Tls(_) = self {
-            return true;
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+            Self::Tcp(_) | Self::Unix(_) | Self::Custom(_) | Self::Half(_) => false,
         }
-        false
     }
 
     /// Makes the drop of the socket a reset, so that the peer cannot take the end for a clean one.

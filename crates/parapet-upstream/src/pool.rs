@@ -99,11 +99,11 @@ impl Pool {
 
     #[cfg(feature = "http2")]
     pub(crate) fn is_tls(&self) -> bool {
-        #[cfg(feature = "tls")]
-        if let Route::Tls { .. } = self.route {
-            return true;
+        match self.route {
+            #[cfg(feature = "tls")]
+            Route::Tls { .. } => true,
+            Route::Tcp(_) | Route::Unix(_) => false,
         }
-        false
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -54,7 +54,11 @@ impl Transport {
         match wire {
             Wire::Unix => HostForm::Path,
             Wire::Dynamic => HostForm::Any,
-            _ => HostForm::Authority,
+            Wire::Http => HostForm::Authority,
+            #[cfg(feature = "tls")]
+            Wire::Https => HostForm::Authority,
+            #[cfg(feature = "http2")]
+            Wire::H2c => HostForm::Authority,
         }
     }
 

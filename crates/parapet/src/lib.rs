@@ -28,6 +28,7 @@
 //! | feature | default | what it is |
 //! | --- | --- | --- |
 //! | `block` | | runs an inner chain for the requests that a predicate picks |
+//! | `headers` | | adds, sets, deletes and rewrites header fields |
 //! | `healthz` | yes | liveness and readiness on one endpoint |
 //! | `host` | yes | virtual hosts |
 //! | `location` | yes | path routing |
@@ -48,6 +49,9 @@ pub use parapet_core::*;
 pub use parapet_block as block;
 #[doc(inline)]
 pub use parapet_header as header;
+#[doc(inline)]
+#[cfg(feature = "headers")]
+pub use parapet_headers as headers;
 #[doc(inline)]
 #[cfg(feature = "healthz")]
 pub use parapet_healthz as healthz;

@@ -19,7 +19,9 @@ use super::layer::ConnMeta;
 use super::listen::ListenerContext;
 use super::registry::Registration;
 use super::service::{ConnContext, Service};
-use super::socket::{Socket, read_until};
+use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::socket::read_until;
 #[cfg(feature = "tls")]
 use crate::tls::{AuthorityCheck, Session, TlsAcceptError};
 use crate::{BoxFuture, ConnInfo, Io, Protocol, TlsInfo};
@@ -218,7 +220,8 @@ async fn stages(
     limit_client(service, listener, &conn, registration)?;
     #[cfg(feature = "tls")]
     if let Some(acceptor) = &listener.tls {
-        let (socket, tls, authority_check) = accept_tls(service, acceptor, socket, &meta).await?;
+        let (socket, tls, authority_check) =
+            Box::pin(accept_tls(service, acceptor, socket, &meta)).await?;
         meta.secure = true;
         let protocol = match tls.alpn() {
             Some(b"h2") => Protocol::Http2,
@@ -262,25 +265,19 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Whether a cleartext client speaks HTTP/2 from the start: decided at the first byte that differs.
 async fn detect(
     service: &Service,
-    socket: Socket,
+    mut socket: Socket,
 ) -> Result<(Socket, BytesMut, Protocol), Refused> {
-    let mut io = socket.into_boxed();
     let mut buffered = BytesMut::with_capacity(1024);
-    let reading = async {
-        let differs = |bytes: &[u8]| bytes.iter().zip(PREFACE).any(|(a, b)| a != b);
-        let complete = read_until(&mut io, &mut buffered, |bytes| {
-            bytes.len() >= PREFACE.len() || differs(bytes)
-        })
-        .await;
-        complete.map(|_| buffered.starts_with(PREFACE))
-    };
-    let http2 =
-        within(service.settings.first_byte_timeout, "first_byte_timeout", reading).await??;
+    let differs = |bytes: &[u8]| bytes.iter().zip(PREFACE).any(|(a, b)| a != b);
+    let decided = |bytes: &[u8]| bytes.len() >= PREFACE.len() || differs(bytes);
+    let reading = socket.read_until(&mut buffered, decided);
+    within(service.settings.first_byte_timeout, "first_byte_timeout", reading).await??;
     if buffered.is_empty() {
         return Err(Refused::Quiet);
     }
+    let http2 = buffered.starts_with(PREFACE);
     let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
-    Ok((Socket::Boxed(io), buffered, protocol))
+    Ok((socket, buffered, protocol))
 }
 
 #[cfg(feature = "tls")]

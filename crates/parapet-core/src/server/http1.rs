@@ -160,7 +160,7 @@ impl Http1 {
     fn read_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
         let Some(read) = &mut self.read else { return Step::Done };
         loop {
-            match read.decoder.next(&mut read.buffer) {
+            match read.next_head() {
                 Ok(RequestEvent::Head(request, framing)) => {
                     if reading.begun.is_none() {
                         self.context.service.hooks.state(&self.context.conn, ConnState::Active);

@@ -266,6 +266,10 @@ pub(crate) struct ListenerContext {
 }
 
 impl ListenerContext {
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unnecessary_wraps, reason = "only TLS settings can be wrong")
+    )]
     pub(crate) fn new(
         settings: &Settings,
         #[cfg(feature = "tls")] tls: Option<&TlsConfig>,

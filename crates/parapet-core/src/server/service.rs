@@ -60,6 +60,10 @@ pub(crate) struct ConnContext {
 
 impl ConnContext {
     /// Whether a request for `authority` may come over this connection's TLS session (RFC 9110 §7.4).
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "without TLS there is no session to ask")
+    )]
     pub(crate) fn allows_authority(&self, authority: Option<&Authority>) -> bool {
         #[cfg(feature = "tls")]
         if !self.authority_check.is_off()

@@ -40,6 +40,19 @@ impl Socket {
         }
     }
 
+    /// Reads into `buffer` until `enough` says so, or the stream ends (`false`). The stream stays what it is.
+    pub(crate) async fn read_until(
+        &mut self,
+        buffer: &mut BytesMut,
+        enough: impl FnMut(&[u8]) -> bool,
+    ) -> io::Result<bool> {
+        match self {
+            Self::Tcp(stream) => read_until(stream, buffer, enough).await,
+            Self::Unix(stream) => read_until(stream, buffer, enough).await,
+            Self::Boxed(io) => read_until(io, buffer, enough).await,
+        }
+    }
+
     pub(crate) fn into_boxed(self) -> BoxIo {
         match self {
             Self::Tcp(stream) => Box::new(stream),

@@ -8,6 +8,9 @@ use parapet_logger as logger;
 
 use crate::support::{Log, answer, exchange, get, poll};
 
+/// A failure of the body, and what the record calls it.
+type Cause = (fn() -> BodyError, &'static str);
+
 #[tokio::test]
 async fn an_exchange_that_ends_well_has_its_status_and_size() {
     for (status, body, size) in [
@@ -39,10 +42,11 @@ async fn durations_are_those_to_the_head_and_to_the_end() {
     let log = Log::new();
     let handler = log.wrap(handler_fn(|_| async {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        let (mut sender, body) = Body::channel(1);
+        let (sender, body) = Body::channel(1);
         tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            sender.send_data(Bytes::from_static(b"late")).await.unwrap();
+            sender.data(Bytes::from_static(b"late")).await.unwrap();
+            sender.finish().await.unwrap();
         });
         Response::new(body)
     }));
@@ -104,7 +108,7 @@ impl<I: Iterator + Unpin> futures_core::Stream for Chunks<I> {
 
 #[tokio::test]
 async fn a_body_that_fails_says_why() {
-    let causes: [(fn() -> BodyError, &str); 7] = [
+    let causes: [Cause; 7] = [
         (|| BodyError::Timeout, "timeout"),
         (|| BodyError::LengthLimitExceeded, "limit"),
         (|| BodyError::Other("own".into()), "body"),

@@ -1,7 +1,6 @@
-use bytes::Bytes;
 use http::header::{FORWARDED, REFERER, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Version};
-use parapet_core::{Body, Middleware, Request, RequestExt, Response, handler_fn};
+use parapet_core::{Body, BodyError, Middleware, Request, RequestExt, Response, handler_fn};
 use parapet_logger::{self as logger, Logger, Query};
 
 use crate::support::{Log, answer, exchange, get};
@@ -61,11 +60,8 @@ async fn a_body_counts_by_its_declared_length_or_by_what_was_read() {
     exchange(&log.wrap(drain()), get("/").map(|_| Body::full("12345"))).await;
     exchange(&log.wrap(answer(hello)), get("/").map(|_| Body::full("12345"))).await; // not read at all
     let unknown = || {
-        let (sender, body) = Body::channel(4);
-        for chunk in ["123", "4567"] {
-            sender.try_send_data(Bytes::from(chunk)).unwrap();
-        }
-        get("/").map(|_| body)
+        let chunks = ["123", "4567"].map(Ok::<_, BodyError>);
+        get("/").map(|_| Body::from_stream(futures_util::stream::iter(chunks)))
     };
     exchange(&log.wrap(drain()), unknown()).await;
     // One chunk was read, and the rest is still open when the record is written.
@@ -91,11 +87,7 @@ async fn a_body_that_can_be_replayed_stays_one() {
         request.into_body().collect(100).await.unwrap();
         "done"
     }));
-    let make = || {
-        let (sender, body) = Body::channel(4);
-        sender.try_send_data(Bytes::from_static(b"again")).unwrap();
-        body
-    };
+    let make = || Body::from_stream(futures_util::stream::iter([Ok::<_, BodyError>("again")]));
     exchange(&handler, get("/").map(|_| Body::replayable(make))).await;
     assert_eq!(log.record()["requestBodySize"], 5);
 }

@@ -21,6 +21,10 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unnecessary_wraps, reason = "only names to verify can be wrong")
+    )]
     pub(crate) fn new(shared: &Shared, wire: Wire, address: &Address) -> Result<Self, ConfigError> {
         let (name, port) = match address {
             Address::Path(path) => return Ok(Self::Unix(path.clone())),

@@ -88,13 +88,7 @@ impl Endpoint {
     /// Upgrades and tunnels always go over HTTP/1.1, on connections of their own.
     #[cfg(feature = "http2")]
     fn wants_h2(&self, way: &Way, head: &RequestHead) -> bool {
-        let speaks = match way.wire {
-            Wire::H2c => true,
-            #[cfg(feature = "tls")]
-            Wire::Https => self.shared.settings.tls.version != crate::HttpVersion::Http1,
-            _ => false,
-        };
-        speaks
+        way.speaks_h2(&self.shared)
             && head.method != http::Method::CONNECT
             && !head.headers.contains_key(http::header::UPGRADE)
     }
@@ -141,6 +135,16 @@ impl Drop for Endpoint {
 }
 
 impl Way {
+    #[cfg(feature = "http2")]
+    fn speaks_h2(&self, shared: &Shared) -> bool {
+        match self.wire {
+            Wire::H2c => true,
+            #[cfg(feature = "tls")]
+            Wire::Https => shared.settings.tls.version != crate::HttpVersion::Http1,
+            _ => shared.settings.wire == Wire::H2c,
+        }
+    }
+
     fn new(shared: &Arc<Shared>, wire: Wire, address: &Address) -> Result<Self, ConfigError> {
         Ok(Self {
             wire,

@@ -80,13 +80,14 @@ fn look(shard: &Shard, index: usize) -> Look {
     }
     let now = Instant::now();
     let draining = server.as_ref().is_some_and(|server| server.drain_phase() >= DrainPhase::Grace);
-    let mut due = None;
+    let mut next = None;
     for pool in &pools {
         if draining {
             pool.release(index);
         }
-        due = earlier(due, pool.reap(index, now));
+        next = earlier(next, Some(pool.reap(index, now)));
     }
+    let next = next.unwrap_or(now + EMPTY);
     let mut state = shard.lock();
     state.pools.retain(|pool| pool.upgrade().is_some_and(|pool| pool.keep_watching(index)));
     if state.pools.is_empty() {
@@ -96,7 +97,6 @@ fn look(shard: &Shard, index: usize) -> Look {
     if draining {
         state.server = None;
     }
-    let next = due.map_or(now + EMPTY, |due| round_up(now, due));
     Look::Until { next, server: state.server.clone() }
 }
 
@@ -143,18 +143,19 @@ impl Pool {
     }
 
     /// Closes what is too old and takes buffers back. When to look next.
-    fn reap(&self, index: usize, now: Instant) -> Option<Instant> {
-        let slot = self.slot_at(index)?;
+    fn reap(&self, index: usize, now: Instant) -> Instant {
+        let Some(slot) = self.slot_at(index) else { return now + EMPTY };
         let mut state = slot.lock();
         let expired = state.idle.expired(now.into_std());
         state.idle.trim(now.into_std(), |unit| unit.trim());
         let due = state.idle.next_due().map(Instant::from_std);
         #[cfg(feature = "http2")]
         let due = earlier(due, self.reap_h2(&mut state.h2, now));
-        state.next_look = due.map(|due| round_up(now, due));
+        let next = due.map_or(now + EMPTY, |due| round_up(now, due));
+        state.next_look = Some(next);
         drop(state);
         self.counters.closed_idle(expired.len());
-        due
+        next
     }
 
     /// Whether anything has been idle lately; if not, the slot has to be announced again.

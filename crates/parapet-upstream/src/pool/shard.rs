@@ -25,7 +25,7 @@ pub(super) struct SlotState {
     pub(super) watched: bool,
     /// Something was checked in since the reaper looked.
     pub(super) used: bool,
-    /// When the reaper looks next, at the latest; `None`: nothing was idle when it looked last.
+    /// When the reaper looks next, at the latest; `None`: it has not looked yet.
     pub(super) next_look: Option<Instant>,
 }
 

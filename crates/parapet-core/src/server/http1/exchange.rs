@@ -19,10 +19,11 @@ use super::tunnel::TunnelRun;
 use super::{
     ConnState, Http1, Reading, State, Step, connection_option, count_request, discard, drop_guarded,
 };
+use crate::recycle;
 use crate::response::Abort;
 use crate::server::service::{Arrival, admit, forget_h2c};
 use crate::server::socket::WriteHalf;
-use crate::time::http_date;
+use crate::time::http_date_at;
 use crate::upgrade::{Offer, OfferKind, bad_upgrade};
 use crate::{
     Body, BodyError, Request, Response, ResponseError, ResponseFuture, ResponseHead, authority,
@@ -125,6 +126,7 @@ impl Http1 {
         };
         let body = self.lend(&mut exchange, framing, expect_continue, cx);
         let mut request = Request::new(body);
+        *request.extensions_mut() = recycle::extensions();
         *request.method_mut() = method;
         *request.version_mut() = version;
         *request.headers_mut() = headers;
@@ -209,7 +211,7 @@ impl Http1 {
             && !has_token(&head.headers, &CONNECTION, "close")
             && !self.leaves_much_unread(&exchange);
         let framing = framing_of(&head, &body);
-        let date = http_date();
+        let date = http_date_at(now);
         let context = RequestContext { version: exchange.version, method: &exchange.method };
         let encoder = &mut self.encoder;
         let written = self.out.text(|out| {
@@ -220,6 +222,7 @@ impl Http1 {
             drop_guarded(body);
             return Step::Done;
         }
+        recycle::give_map(head.headers);
         let complete = tunnel || !self.encoder.expects_body();
         if complete && !tunnel {
             body.complete_unread();

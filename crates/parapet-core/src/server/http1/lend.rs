@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::super::progress::{ProgressClock, ProgressRules};
 use super::super::socket::ReadHalf;
 use super::super::timer::LazyTimer;
-use crate::BodyError;
+use crate::{BodyError, recycle};
 
 /// Where requests come from: the stream, what was read of it, and the decoder.
 ///
@@ -33,8 +33,11 @@ pub(super) struct ReadSide {
 }
 
 /// Room asked for at the start of an exchange: most heads fit, and a short read tells the runtime that the socket is
-/// empty, which saves the read that would find out.
-pub(super) const FIRST_READ: usize = 8 * 1024;
+/// empty, which saves the read that would find out. Larger, and what idle connections gave back would still be resident:
+/// the allocator keeps the holes between their tasks.
+const FIRST_READ: usize = 2 * 1024;
+/// A larger buffer is not kept from one exchange to the next.
+const KEPT: usize = 8 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
 /// Room for the first bytes after a silence: most heads without cookies.
 const AFTER_SILENCE: usize = 1024;
@@ -42,6 +45,16 @@ const AFTER_SILENCE: usize = 1024;
 impl ReadSide {
     pub(super) fn new(half: ReadHalf, buffer: BytesMut, decoder: RequestDecoder) -> Self {
         Self { half, buffer, decoder, want: FIRST_READ, shrunk: false, timer: LazyTimer::default() }
+    }
+
+    /// Decodes what is there of the next head, in the memory of one that is done with.
+    pub(super) fn next_head(&mut self) -> Result<RequestEvent, DecodeError> {
+        if self.buffer.is_empty() {
+            return self.decoder.next(&mut self.buffer);
+        }
+        let waiting = self.decoder.take_map();
+        let map = if waiting.capacity() == 0 { recycle::map() } else { waiting };
+        self.decoder.next_with(&mut self.buffer, map)
     }
 
     /// Reads once. 0: end of file.
@@ -75,7 +88,7 @@ impl ReadSide {
     /// Between exchanges: a large buffer is not worth keeping.
     pub(super) fn rest(&mut self) {
         self.want = FIRST_READ;
-        if self.buffer.is_empty() && self.buffer.capacity() > FIRST_READ {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
             self.buffer = BytesMut::new();
         }
     }

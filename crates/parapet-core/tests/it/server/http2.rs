@@ -101,6 +101,9 @@ async fn streams_beyond_the_limit_are_refused() {
     }
 }
 
+/// What is asked, the status, and further fields.
+type Row<'a> = (&'static str, u16, Vec<(&'a str, &'a str)>);
+
 #[tokio::test]
 async fn refused_requests_are_answered_on_their_stream_and_the_connection_lives() {
     let (server, calls) = counting(Server::backend()).await;
@@ -108,8 +111,7 @@ async fn refused_requests_are_answered_on_their_stream_and_the_connection_lives(
     let many: Vec<_> = (0..101).map(|_| ("x", "1")).collect();
     let long = "a".repeat(16 * 1024);
     let path = format!("/{long}");
-    type Row<'a> = (&'static str, u16, Vec<(&'a str, &'a str)>);
-    let rows: Vec<Row> = vec![
+    let rows: Vec<Row<'_>> = vec![
         ("escape", 400, pseudo("GET", "/%zz").to_vec()),
         ("nul", 400, pseudo("GET", "/%00").to_vec()),
         ("target", 414, pseudo("GET", &path).to_vec()),

@@ -1,0 +1,53 @@
+//! What a request through the layers allocates, in a binary of its own: the counter sees all threads.
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve};
+    use parapet_headers as headers;
+    use stats_alloc::Region;
+
+    use crate::ALLOCATOR;
+
+    /// Answers after one boxed future.
+    struct Origin;
+
+    impl Serve for Origin {
+        fn serve(&self, _: Request) -> ResponseFuture {
+            let mut response = Response::new(Body::empty());
+            response.headers_mut().reserve(8);
+            ResponseFuture::new(async { response })
+        }
+    }
+
+    /// The fewest of many runs: other threads of the test binary allocate too.
+    fn cost(layer: &impl Middleware) -> usize {
+        let handler = layer.wrap(Handler::new(Origin));
+        let run = |_| {
+            let mut request = Request::new(Body::empty());
+            request.headers_mut().reserve(8);
+            let region = Region::new(ALLOCATOR);
+            let response = handler.serve(request).now_or_never();
+            let change = region.change();
+            drop(response.unwrap());
+            change.allocations + change.reallocations
+        };
+        (0..200).map(run).min().unwrap()
+    }
+
+    #[test]
+    fn a_request_layer_costs_nothing_and_a_response_layer_one_box() {
+        let base = cost(&None::<Handler>);
+        let request = headers::set_request([("x-a", "1"), ("x-b", "2")]).unwrap();
+        assert_eq!(cost(&request) - base, 0);
+        let response = headers::set_response([("x-a", "1")]).unwrap().delete(["server"]).unwrap();
+        assert_eq!(cost(&response) - base, 1);
+    }
+}

@@ -1,3 +1,0 @@
-//! x
-#[cfg(test)]
-mod tests {}
