@@ -11,6 +11,7 @@ mod panics;
 mod peer;
 mod refusals;
 mod run;
+mod settings;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;
