@@ -117,7 +117,10 @@ async fn a_dial_function_gets_host_and_port_and_its_error_is_found_in_the_failur
         let Error::Connect { kind, source: Some(source) } = &error else { panic!("{error:?}") };
         assert_eq!(*kind, ConnectErrorKind::Other);
         let inner = source.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        assert!(inner.is_some_and(|error| error.is::<NoWay>()), "{addr}: {error:?}");
+        assert!(
+            inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<NoWay>),
+            "{addr}: {error:?}"
+        );
         let (name, port, full) = dialed.lock().unwrap().pop().unwrap();
         assert_eq!(full, addr);
         assert_eq!(
