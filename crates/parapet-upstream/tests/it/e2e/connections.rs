@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Request;
 use parapet_core::{Body, Server, from_fn_with};
 use parapet_upstream::{
-    ConnectErrorKind, DialTarget, DynamicTransport, Error, HttpTransport, Transport, UpstreamScheme,
+    ConnectErrorKind, DialTarget, DynamicTransport, Error, HttpTransport, Transport,
 };
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -102,7 +102,7 @@ async fn a_dial_function_gets_host_and_port_and_its_error_is_found_in_the_failur
     {
         let h2c = || parapet_upstream::H2cTransport::new().dial(dial());
         let upgrade = get().header("connection", "upgrade").header("upgrade", "x");
-        let scheme = get().extension(UpstreamScheme::H2c);
+        let scheme = get().extension(parapet_upstream::UpstreamScheme::H2c);
         rows.push(("app:2", h2c().into(), get(), "app:2"));
         rows.push(("app:3", h2c().into(), upgrade, "app:3"));
         rows.push(("app:4", DynamicTransport::new().dial(dial()).into(), scheme, "app:4"));

@@ -5,7 +5,7 @@ use parapet_upstream::HttpTransport;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{CHUNKED_POST, GET, Proxy, to};
-use crate::backend::{Backend, ok, within};
+use crate::backend::{Backend, ok};
 
 #[tokio::test]
 async fn the_client_is_forwarded_once_and_what_it_claims_is_not() {
@@ -196,10 +196,10 @@ async fn a_message_that_breaks_off_resets_the_stream_of_an_http2_client() {
     let (answer, _) = send.send_request(request, true).unwrap();
     let mut origin = backend.accept().await;
     origin.answer("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort").await;
-    let mut body = within(answer).await.unwrap().into_body();
-    assert_eq!(within(body.data()).await.unwrap().unwrap(), "short");
+    let mut body = crate::backend::within(answer).await.unwrap().into_body();
+    assert_eq!(crate::backend::within(body.data()).await.unwrap().unwrap(), "short");
     drop(origin);
-    let error = within(body.data()).await.unwrap().unwrap_err();
+    let error = crate::backend::within(body.data()).await.unwrap().unwrap_err();
     assert!(error.is_reset(), "{error:?}");
     driver.abort();
 }
