@@ -92,26 +92,30 @@ async fn a_dial_function_gets_host_and_port_and_its_error_is_found_in_the_failur
         }
     };
     let get = || Request::get("/");
-    let mut rows: Vec<(&str, Transport, http::request::Builder, &str)> = vec![
+    let rows: Vec<(&str, Transport, http::request::Builder, &str)> = vec![
         ("app", HttpTransport::new().dial(dial()).into(), get(), "app:80"),
         ("app:8080", HttpTransport::new().dial(dial()).into(), get(), "app:8080"),
         ("[::1]:81", HttpTransport::new().dial(dial()).into(), get(), "[::1]:81"),
         ("app:1", DynamicTransport::new().dial(dial()).into(), get(), "app:1"),
+        #[cfg(feature = "http2")]
+        ("app:2", parapet_upstream::H2cTransport::new().dial(dial()).into(), get(), "app:2"),
+        #[cfg(feature = "http2")]
+        (
+            "app:3",
+            parapet_upstream::H2cTransport::new().dial(dial()).into(),
+            get().header("connection", "upgrade").header("upgrade", "x"),
+            "app:3",
+        ),
+        #[cfg(feature = "http2")]
+        (
+            "app:4",
+            DynamicTransport::new().dial(dial()).into(),
+            get().extension(parapet_upstream::UpstreamScheme::H2c),
+            "app:4",
+        ),
+        #[cfg(feature = "tls")]
+        ("app", parapet_upstream::HttpsTransport::new().dial(dial()).into(), get(), "app:443"),
     ];
-    #[cfg(feature = "http2")]
-    {
-        let h2c = || parapet_upstream::H2cTransport::new().dial(dial());
-        let upgrade = get().header("connection", "upgrade").header("upgrade", "x");
-        let scheme = get().extension(parapet_upstream::UpstreamScheme::H2c);
-        rows.push(("app:2", h2c().into(), get(), "app:2"));
-        rows.push(("app:3", h2c().into(), upgrade, "app:3"));
-        rows.push(("app:4", DynamicTransport::new().dial(dial()).into(), scheme, "app:4"));
-    }
-    #[cfg(feature = "tls")]
-    {
-        let https = parapet_upstream::HttpsTransport::new().dial(dial());
-        rows.push(("app", https.into(), get(), "app:443"));
-    }
     for (host, transport, request, addr) in rows {
         let error = Client::new(host, transport).send(request, Body::empty()).await.unwrap_err();
         let Error::Connect { kind, source: Some(source) } = &error else { panic!("{error:?}") };
