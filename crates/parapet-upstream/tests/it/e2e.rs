@@ -1,6 +1,9 @@
 //! A proxy on a real socket: raw bytes of a client on one side, of an origin on the other.
 
+mod connections;
 mod exchanges;
+#[cfg(feature = "http2")]
+mod extended_connect;
 mod streams;
 mod tunnels;
 
