@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use sync_wrapper::SyncWrapper;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::socket::{Joined, WriteHalf};
@@ -20,6 +21,11 @@ pub(super) struct TunnelRun {
     counts: Arc<Counts>,
     /// Body of the hand-over: its guards and observers hear of the end.
     body: Body,
+    #[expect(
+        dead_code,
+        reason = "nobody's to read, but what it holds lives as long as the tunnel"
+    )]
+    response_body: SyncWrapper<Body>,
 }
 
 #[derive(Debug, Default)]
@@ -42,9 +48,8 @@ impl TunnelRun {
         let io = Counted { io: Joined::boxed(read.half, write), counts: Arc::clone(&counts) };
         let io = Upgraded::new(buffered, Box::new(io), Some(server));
         let (future, response_body) = tunnel.start(io);
-        // The body that the response had before the hand-over is nobody's to read; its guards wait for the end too.
-        let body = body.with_guard(sync_wrapper::SyncWrapper::new(response_body));
-        Some(Self { future, counts, body })
+        // No rider may be added to `body` any more: without its tunnel it counts as ended, which would close all of them.
+        Some(Self { future, counts, body, response_body: SyncWrapper::new(response_body) })
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
