@@ -1,23 +1,20 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use parapet_core::{
     BodyEnd, BodyError, BodyObserver, DrainPhase, LogFields, LogRecord, LogValue, Outcome, Request,
     RequestExt, Response, ResponseError, Side,
 };
 use tokio::time::Instant;
 
-use crate::RecordView;
 use crate::builtin::BuiltIn;
-use crate::encode::encode;
 use crate::facts::{Facts, joined};
 use crate::fields::Fields;
 use crate::layer::Layer;
-use crate::summary::{End, Summary};
+use crate::summary::End;
 use crate::time_text::write_rfc3339;
 use crate::view::{Value, request_value};
 
@@ -88,7 +85,7 @@ impl Record {
         let error = response.extensions().get::<ResponseError>();
         let tunnel = !response.body().is_end_stream()
             && (status == StatusCode::SWITCHING_PROTOCOLS
-                || (self.facts.method == Method::CONNECT && status.is_success()));
+                || (self.facts.is_connect() && status.is_success()));
         let _first = self.head.set(Head {
             status,
             at: Instant::now(),
@@ -197,44 +194,22 @@ impl Record {
         }
         let facts = &self.facts;
         let head = self.head.get();
-        let since = |now: Instant| {
-            let nanos = now.saturating_duration_since(facts.received_at).as_nanos();
-            u64::try_from(nanos).unwrap_or(u64::MAX)
-        };
         let counted = self.request_bytes.load(Ordering::Relaxed);
-        let mut end = End {
-            timestamp: {
-                let date = parapet_core::time::date();
-                date.checked_sub(now.saturating_duration_since(facts.received_at)).unwrap_or(date)
-            },
+        let end = End {
+            timestamp: facts.date(now),
             status,
             request_bytes: match facts.body_length {
                 Some(length) if !head.is_some_and(|head| head.tunnel) => length,
                 _ => counted,
             },
             response_bytes,
-            duration: since(now),
-            duration_header: head.map(|head| since(head.at)),
+            duration: facts.since(now),
+            duration_header: head.map(|head| facts.since(head.at)),
             aborted,
             error: head.and_then(|head| head.error),
             sample_rate: None,
         };
-        let settings = &self.layer.settings;
-        if settings.sample < 1.0 && status.as_u16() < 400 && aborted.is_empty() {
-            if fastrand::f64() >= settings.sample {
-                return;
-            }
-            end.sample_rate = Some(settings.sample);
-        }
-        let view = RecordView { look: &settings.look, facts, fields: &fields, end: &end };
-        if let Some(filter) = &settings.filter {
-            let summary: Summary<'_> = view.summary();
-            // A filter that panics says nothing about the record: it is kept.
-            if !catch_unwind(AssertUnwindSafe(|| filter(&summary))).unwrap_or(true) {
-                return;
-            }
-        }
-        self.layer.sink.push(&settings.format, &view, encode);
+        self.layer.write(facts, &fields, end);
     }
 }
 
@@ -252,8 +227,7 @@ impl LogFields for Record {
         match field {
             BuiltIn::RequestBodySize => self.facts.body_length.map(LogValue::from),
             BuiltIn::Timestamp => {
-                let since = Instant::now().saturating_duration_since(self.facts.received_at);
-                write_rfc3339(&mut scratch, parapet_core::time::date().checked_sub(since)?);
+                write_rfc3339(&mut scratch, self.facts.date(Instant::now()));
                 Some(Value::Text(&scratch).to_log_value())
             }
             field => Some(request_value(&self.facts, look, field, &mut scratch)?.to_log_value()),

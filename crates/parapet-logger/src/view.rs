@@ -1,7 +1,6 @@
 use std::fmt;
 
 use http::HeaderValue;
-use http::uri::Authority;
 use parapet_core::LogValue;
 
 use crate::address::Mask;
@@ -36,9 +35,9 @@ impl<'a> RecordView<'a> {
     /// Method, status, sizes and durations.
     pub fn summary(&self) -> Summary<'a> {
         Summary {
-            method: &self.facts.method,
-            host: self.facts.authority.as_ref().map_or("", Authority::as_str),
-            path: self.facts.target.path(),
+            method: self.facts.method(),
+            host: self.facts.host(),
+            path: self.facts.path(),
             end: self.end,
         }
     }
@@ -170,10 +169,8 @@ pub(crate) fn request_value<'s>(
 ) -> Option<Value<'s>> {
     scratch.clear();
     Some(match field {
-        BuiltIn::Host => {
-            Value::Text(facts.authority.as_ref().map_or("", Authority::as_str).as_bytes())
-        }
-        BuiltIn::RequestMethod => Value::Text(facts.method.as_str().as_bytes()),
+        BuiltIn::Host => Value::Text(facts.host().as_bytes()),
+        BuiltIn::RequestMethod => Value::Text(facts.method().as_bytes()),
         BuiltIn::RequestUrl => {
             facts.write_url(scratch, &look.query);
             Value::Text(scratch)

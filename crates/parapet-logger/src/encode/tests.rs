@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::address::Mask;
 use crate::builtin::{BuiltIn, BuiltIns};
-use crate::facts::Facts;
+use crate::facts::{Facts, RequestLine};
 use crate::fields::Fields;
 use crate::query::Query;
 use crate::summary::End;
@@ -34,11 +34,13 @@ impl Made {
             },
             facts: Facts {
                 received_at: Instant::now(),
-                method: Method::GET,
-                version: Version::HTTP_11,
-                scheme: Scheme::Https,
+                line: Some(RequestLine {
+                    method: Method::GET,
+                    version: Version::HTTP_11,
+                    scheme: Scheme::Https,
+                    target: "/path?x=1".parse().unwrap(),
+                }),
                 authority: Some("example.com".parse().unwrap()),
-                target: "/path?x=1".parse().unwrap(),
                 body_length: Some(0),
                 referer: Some(HeaderValue::from_static("https://example.com/from")),
                 user_agent: Some(HeaderValue::from_static("tester/1.0")),
@@ -114,12 +116,25 @@ fn a_url_is_that_of_the_target_uri() {
         (Method::OPTIONS, Some("example.com"), "*", "*"),
     ] {
         let mut made = Made::new();
-        made.facts.method = method;
+        let line = made.facts.line.as_mut().unwrap();
+        line.method = method;
+        line.target = target.parse().unwrap();
         made.facts.authority = authority.map(|authority| authority.parse().unwrap());
-        made.facts.target = target.parse().unwrap();
         assert_eq!(made.json()["requestUrl"], url);
         assert_eq!(made.json()["host"], authority.unwrap_or(""));
     }
+}
+
+#[test]
+fn what_was_no_request_is_empty() {
+    let mut made = Made::new();
+    made.facts.line = None;
+    made.facts.authority = None;
+    let record = made.json();
+    for name in ["host", "requestMethod", "requestUrl", "protocol"] {
+        assert_eq!(record[name], "", "{name}");
+    }
+    assert!(made.line(&Format::Combined).contains(r#"] "- - -" 201"#));
 }
 
 #[test]
@@ -249,7 +264,7 @@ fn combined_is_one_line_of_the_known_form() {
     made.facts.referer = None;
     made.facts.client = None;
     made.facts.real_ip = Some(HeaderValue::from_static("not an address"));
-    made.facts.target = "/x?token=s3cr3t".parse().unwrap();
+    made.facts.line.as_mut().unwrap().target = "/x?token=s3cr3t".parse().unwrap();
     made.set("userId", "ann [x] \"y\"");
     insta::assert_snapshot!(made.line(&Format::Combined), @r#"not\x20an\x20address - ann\x20[x]\x20\x22y\x22 [24/Nov/2026:10:31:05 +0000] "GET /x?token=REDACTED HTTP/1.1" 201 5 "-" "a\x22b\x5Cc\xFF""#);
 }
