@@ -47,6 +47,7 @@ fn request(headers: &HeaderMap) -> Request {
     if let Some(id) = RequestId::new(HeaderValue::from_static("x")) {
         request.set_request_id(id);
     }
+    request.set_client_addr([192, 0, 2, 10].into());
     request
 }
 
@@ -58,7 +59,8 @@ fn exchange(handler: &Handler, request: Request) {
     }
 }
 
-/// Nanoseconds a request, the best of some rounds; requests are made outside of the time.
+/// Nanoseconds a request, the median of many short rounds; requests are made outside of the time, few at once, so that
+/// they are in the cache as those of a server are.
 fn nanos(handler: &Handler, headers: &HeaderMap) -> f64 {
     let round = |_| {
         let requests: Vec<_> = (0..REQUESTS).map(|_| request(headers)).collect();
@@ -68,11 +70,13 @@ fn nanos(handler: &Handler, headers: &HeaderMap) -> f64 {
         }
         Instant::now().duration_since(begun).as_secs_f64() * 1e9 / f64::from(REQUESTS)
     };
-    (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min)
+    let mut rounds: Vec<f64> = (0..ROUNDS).map(round).collect();
+    rounds.sort_by(f64::total_cmp);
+    rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-const REQUESTS: u32 = 2_000;
-const ROUNDS: u32 = 200;
+const REQUESTS: u32 = 32;
+const ROUNDS: u32 = 10_000;
 
 fn main() -> std::io::Result<()> {
     let mut headers = HeaderMap::new();

@@ -43,8 +43,8 @@ fn write_bounded(
     out: &mut Vec<u8>,
     text: &[u8],
     max: usize,
-    whole: fn(&mut Vec<u8>, &[u8]),
-    unit: fn(Unit<'_>, &mut Vec<u8>),
+    whole: impl Fn(&mut Vec<u8>, &[u8]),
+    unit: impl Fn(Unit<'_>, &mut Vec<u8>),
 ) {
     let start = out.len();
     if text.len() <= max {

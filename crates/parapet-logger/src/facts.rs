@@ -8,7 +8,7 @@ use parapet_core::{ConnInfo, Request, RequestExt, Scheme, ServerHandle};
 use parapet_header::{X_FORWARDED_FOR, X_REAL_IP};
 use tokio::time::Instant;
 
-use crate::query::Query;
+use crate::query::Redaction;
 
 /// What a record says of the request, as it was when it came: clones that share the request's bytes.
 #[derive(Debug)]
@@ -17,16 +17,22 @@ pub(crate) struct Facts {
     /// `None`, as the next, for what was no request that a handler could see.
     pub(crate) line: Option<RequestLine>,
     pub(crate) authority: Option<Authority>,
-    /// `None`: the length is not known, its bytes are counted.
-    pub(crate) body_length: Option<u64>,
     pub(crate) referer: Option<HeaderValue>,
     pub(crate) user_agent: Option<HeaderValue>,
     pub(crate) remote: Option<IpAddr>,
-    pub(crate) client: Option<IpAddr>,
-    /// `X-Real-IP`, for want of a client address.
-    pub(crate) real_ip: Option<HeaderValue>,
+    pub(crate) client: Client,
     pub(crate) forwarded_for: Option<HeaderValue>,
     pub(crate) server: Option<ServerHandle>,
+}
+
+/// Who is behind the peer.
+#[derive(Debug)]
+pub(crate) enum Client {
+    /// The client address of the trust step.
+    Address(IpAddr),
+    /// For want of it, what `X-Real-IP` says.
+    Claimed(HeaderValue),
+    Unknown,
 }
 
 /// What the request line and the trust step say.
@@ -45,12 +51,10 @@ impl Facts {
             received_at,
             line: None,
             authority: None,
-            body_length: Some(0),
             referer: None,
             user_agent: None,
             remote: conn.peer_addr().map(|peer| peer.ip()),
-            client: None,
-            real_ip: None,
+            client: Client::Unknown,
             forwarded_for: None,
             server: None,
         }
@@ -58,7 +62,6 @@ impl Facts {
 
     pub(crate) fn of(request: &Request) -> Self {
         let headers = request.headers();
-        let client = request.client_addr();
         Self {
             received_at: request.received_at(),
             line: Some(RequestLine {
@@ -68,19 +71,20 @@ impl Facts {
                 target: request.original_target().clone(),
             }),
             authority: request.authority().cloned(),
-            body_length: request.body().known_length(),
             referer: headers.get(REFERER).cloned(),
             user_agent: headers.get(USER_AGENT).cloned(),
             remote: request.conn().peer_addr().map(|peer| peer.ip()),
-            client,
-            real_ip: if client.is_none() { headers.get(X_REAL_IP).cloned() } else { None },
+            client: match request.client_addr() {
+                Some(address) => Client::Address(address),
+                None => headers.get(X_REAL_IP).cloned().map_or(Client::Unknown, Client::Claimed),
+            },
             forwarded_for: joined(headers, &X_FORWARDED_FOR),
             server: request.server().cloned(),
         }
     }
 
     /// Own scheme, authority and target; a CONNECT has an authority only, `OPTIONS *` no more than the asterisk.
-    pub(crate) fn write_url(&self, out: &mut Vec<u8>, query: &Query) {
+    pub(crate) fn write_url(&self, out: &mut Vec<u8>, query: &Redaction) {
         let Some(line) = &self.line else { return };
         if line.method != Method::CONNECT && line.target != "*" {
             out.extend_from_slice(line.scheme.as_str().as_bytes());
@@ -91,7 +95,7 @@ impl Facts {
     }
 
     /// The target as in the request line.
-    pub(crate) fn write_target(&self, out: &mut Vec<u8>, query: &Query) {
+    pub(crate) fn write_target(&self, out: &mut Vec<u8>, query: &Redaction) {
         let Some(line) = &self.line else { return };
         if line.method == Method::CONNECT {
             out.extend_from_slice(self.host().as_bytes());

@@ -128,7 +128,7 @@ impl Logger {
     /// redacted.
     #[must_use]
     pub fn query(mut self, query: Query) -> Self {
-        self.settings.look.query = query;
+        self.settings.look.query = query.into();
         self
     }
 

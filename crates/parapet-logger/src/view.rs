@@ -6,9 +6,9 @@ use parapet_core::LogValue;
 use crate::address::Mask;
 use crate::builtin::{BuiltIn, BuiltIns};
 use crate::duration_text::write_duration;
-use crate::facts::Facts;
+use crate::facts::{Client, Facts};
 use crate::fields::Fields;
-use crate::query::{Query, REDACTED};
+use crate::query::{REDACTED, Redaction};
 use crate::summary::{End, Summary};
 use crate::time_text::write_rfc3339;
 
@@ -17,7 +17,7 @@ use crate::time_text::write_rfc3339;
 pub(crate) struct Look {
     pub(crate) omit_empty: bool,
     pub(crate) without: BuiltIns,
-    pub(crate) query: Query,
+    pub(crate) query: Redaction,
     pub(crate) mask: Mask,
     pub(crate) max_value_bytes: usize,
 }
@@ -192,10 +192,10 @@ pub(crate) fn request_value<'s>(
             Value::Text(scratch)
         }
         BuiltIn::RealIp => {
-            match (facts.client, &facts.real_ip) {
-                (Some(address), _) => look.mask.write(scratch, address),
-                (None, Some(value)) => look.mask.write_list(scratch, header_text(value)),
-                (None, None) => {}
+            match &facts.client {
+                Client::Address(address) => look.mask.write(scratch, *address),
+                Client::Claimed(claim) => look.mask.write_list(scratch, header_text(claim)),
+                Client::Unknown => {}
             }
             Value::Text(scratch)
         }
