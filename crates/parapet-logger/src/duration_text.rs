@@ -24,14 +24,16 @@ pub(crate) fn write_duration(out: &mut Vec<u8>, nanos: u64) {
 /// `nanos / unit`, as many digits behind the point as are not zero at the end.
 fn write_decimal(out: &mut Vec<u8>, nanos: u64, unit: u64, name: &str) {
     write_number(out, nanos / unit);
-    let mut fraction = nanos % unit;
+    let fraction = nanos % unit;
     if fraction > 0 {
-        out.push(b'.');
-        let mut digit = unit;
-        while fraction > 0 {
-            digit /= 10;
-            out.push(ascii_digit(fraction / digit));
-            fraction %= digit;
+        // The unit in front keeps the zeros behind the point; its digit 1 becomes the point.
+        let point = out.len();
+        write_number(out, unit + fraction);
+        if let Some(one) = out.get_mut(point) {
+            *one = b'.';
+        }
+        while out.last() == Some(&b'0') {
+            out.pop();
         }
     }
     out.extend_from_slice(name.as_bytes());
@@ -39,10 +41,6 @@ fn write_decimal(out: &mut Vec<u8>, nanos: u64, unit: u64, name: &str) {
 
 fn write_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-fn ascii_digit(digit: u64) -> u8 {
-    b'0' + u8::try_from(digit % 10).unwrap_or_default()
 }
 
 const MICRO: u64 = 1_000;

@@ -12,9 +12,9 @@ pub(crate) struct Fields {
     /// Names are unique. Eight fit without an allocation.
     entries: SmallVec<[Entry; 8]>,
     /// Bytes of names and texts in `entries` that were set; at most [`MAX_TEXT`].
-    text_bytes: usize,
+    text_bytes: u32,
     /// How many of `entries` the logger itself put there: they are no part of the bound.
-    presets: usize,
+    presets: u32,
     overridden: BuiltIns,
     truncated: bool,
     disabled: bool,
@@ -28,7 +28,7 @@ struct Entry {
     built_in: Option<BuiltIn>,
     value: LogValue,
     /// Bytes of the value within `text_bytes`.
-    counted: usize,
+    counted: u32,
 }
 
 impl Fields {
@@ -67,8 +67,10 @@ impl Fields {
             }
             return;
         }
-        let bytes = self.text_bytes.saturating_add(name.len()).saturating_add(length);
-        if self.entries.len() >= MAX_FIELDS.saturating_add(self.presets) || bytes > MAX_TEXT {
+        let bytes = self.text_bytes.saturating_add(clamped(name.len())).saturating_add(length);
+        if self.entries.len() >= MAX_FIELDS.saturating_add(self.presets as usize)
+            || bytes > MAX_TEXT
+        {
             self.truncated = true;
             return;
         }
@@ -121,17 +123,21 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len())
 }
 
-fn text_length(value: &LogValue) -> usize {
-    match value {
+fn text_length(value: &LogValue) -> u32 {
+    clamped(match value {
         LogValue::Text(text) => text.len(),
         LogValue::Shared(text) => text.len(),
         LogValue::Header(value) => value.len(),
         _ => 0,
-    }
+    })
+}
+
+fn clamped(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 const MAX_FIELDS: usize = 64;
-const MAX_TEXT: usize = 16 * 1024;
+const MAX_TEXT: u32 = 16 * 1024;
 const MAX_NAME: usize = 128;
 
 #[cfg(test)]

@@ -1,15 +1,22 @@
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use parapet_core::{Handler, Request, Response, ResponseFuture, Serve};
+use parapet_core::{ConnInfo, Handler, LocalReply, Request, Response, ResponseFuture, Serve};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 
+use crate::RecordView;
+use crate::encode::encode;
+use crate::facts::Facts;
+use crate::fields::Fields;
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::sink::Sink;
+use crate::summary::End;
 
 /// A mounted logger: what all its records share.
 #[derive(Debug)]
@@ -17,6 +24,47 @@ pub(crate) struct Layer {
     pub(crate) settings: Settings,
     /// Keeps the writer alive as long as a record may come.
     pub(crate) sink: Arc<Sink>,
+}
+
+impl Layer {
+    /// Writes a record, if it is one of those that are wanted.
+    pub(crate) fn write(&self, facts: &Facts, fields: &Fields, mut end: End) {
+        let settings = &self.settings;
+        if settings.sample < 1.0 && end.status.as_u16() < 400 && end.aborted.is_empty() {
+            if fastrand::f64() >= settings.sample {
+                return;
+            }
+            end.sample_rate = Some(settings.sample);
+        }
+        let view = RecordView { look: &settings.look, facts, fields, end: &end };
+        if let Some(filter) = &settings.filter {
+            let summary = view.summary();
+            // A filter that panics says nothing about the record: it is kept.
+            if !catch_unwind(AssertUnwindSafe(|| filter(&summary))).unwrap_or(true) {
+                return;
+            }
+        }
+        self.sink.push(&settings.format, &view, encode);
+    }
+
+    /// Writes a record of what the server answered before any handler ran.
+    pub(crate) fn local_reply(&self, conn: &ConnInfo, reply: &LocalReply) {
+        let now = Instant::now();
+        let facts = Facts::unknown(conn, reply.received_at);
+        let duration = facts.since(now);
+        let end = End {
+            timestamp: facts.date(now),
+            status: reply.status,
+            request_bytes: 0,
+            response_bytes: 0,
+            duration,
+            duration_header: Some(duration),
+            aborted: "",
+            error: Some(("core", reply.kind)),
+            sample_rate: None,
+        };
+        self.write(&facts, &Fields::default(), end);
+    }
 }
 
 /// Serves through a logger.

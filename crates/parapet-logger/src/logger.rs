@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
-use parapet_core::{Handler, Middleware};
+use parapet_core::{ConnInfo, Handler, LocalReply, Middleware};
 
 use crate::address::Mask;
 use crate::builtin::BuiltIn;
@@ -128,7 +128,7 @@ impl Logger {
     /// redacted.
     #[must_use]
     pub fn query(mut self, query: Query) -> Self {
-        self.settings.look.query = query;
+        self.settings.look.query = query.into();
         self
     }
 
@@ -212,6 +212,20 @@ impl Logger {
         Ok(self)
     }
 
+    /// For `Server::on_local_reply`: records of what no middleware sees, since the server answered it before (400, 408,
+    /// 431 …). They have status, peer and `error` (`core/` and the kind); what is unknown is empty.
+    ///
+    /// ```
+    /// use parapet_core::Server;
+    /// use parapet_logger as logger;
+    /// let log = logger::stdout();
+    /// let server = Server::new().on_local_reply(log.local_replies()).with(log);
+    /// ```
+    pub fn local_replies(&self) -> impl Fn(&ConnInfo, &LocalReply) + Send + Sync + use<> {
+        let layer = self.mount();
+        move |conn, reply| layer.local_reply(conn, reply)
+    }
+
     /// Counts of the sink so far, those of other loggers on it included.
     pub fn stats(&self) -> LoggerStats {
         self.sink.stats()
@@ -224,19 +238,25 @@ impl Logger {
     }
 }
 
+impl Logger {
+    /// Starts the writer, the first time.
+    fn mount(&self) -> Arc<Layer> {
+        let (settings, sink) = (self.settings.clone(), Arc::clone(&self.sink));
+        sink.configure(settings.queue_bytes, settings.flush_interval, settings.record_per_write);
+        sink.start();
+        Arc::new(Layer { settings, sink })
+    }
+}
+
 impl Default for Logger {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// Starts the writer, the first time.
 impl Middleware for Logger {
     fn wrap(&self, next: Handler) -> Handler {
-        let (settings, sink) = (self.settings.clone(), Arc::clone(&self.sink));
-        sink.configure(settings.queue_bytes, settings.flush_interval, settings.record_per_write);
-        sink.start();
-        Handler::new(Logged { layer: Arc::new(Layer { settings, sink }), next })
+        Handler::new(Logged { layer: self.mount(), next })
     }
 }
 

@@ -34,21 +34,50 @@ impl Query {
     pub fn redact(names: impl IntoIterator<Item: Into<String>>) -> Self {
         Self::Redact(names.into_iter().map(Into::into).collect())
     }
+}
 
+/// [`Redact`](Self::Redact) with [`DEFAULT_NAMES`](Self::DEFAULT_NAMES).
+impl Default for Query {
+    fn default() -> Self {
+        Self::redact(Self::DEFAULT_NAMES.iter().copied())
+    }
+}
+
+/// A [`Query`], ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct Redaction {
+    query: Query,
+    /// Lengths of the listed names; the last bit stands for all beyond. Most names of most queries have another.
+    lengths: u64,
+}
+
+impl From<Query> for Redaction {
+    fn from(query: Query) -> Self {
+        let lengths = match &query {
+            Query::Redact(names) => names.iter().fold(0, |set, name| set | length_bit(name.len())),
+            Query::Keep | Query::Drop => 0,
+        };
+        Self { query, lengths }
+    }
+}
+
+impl Redaction {
     /// Writes a path with its query.
     pub(crate) fn write_target(&self, out: &mut Vec<u8>, target: &[u8]) {
         let Some(question) = target.iter().position(|byte| *byte == b'?') else {
             out.extend_from_slice(target);
             return;
         };
-        let names = match self {
-            Self::Keep => return out.extend_from_slice(target),
-            Self::Drop => return out.extend_from_slice(target.get(..question).unwrap_or_default()),
-            Self::Redact(names) => names,
+        let names = match &self.query {
+            Query::Keep => return out.extend_from_slice(target),
+            Query::Drop => {
+                return out.extend_from_slice(target.get(..question).unwrap_or_default());
+            }
+            Query::Redact(names) => names,
         };
         let (path, query) = target.split_at(question + 1);
         out.extend_from_slice(path);
-        redact(out, query, names);
+        self.redact(out, query, names);
     }
 
     /// Writes a URL, without user info.
@@ -68,51 +97,55 @@ impl Query {
         };
         self.write_target(out, rest);
     }
+
+    /// Copies a query and puts [`REDACTED`] in place of the values of `names`. A `#` separates too: what stands behind it is
+    /// no query, but tokens travel there.
+    fn redact(&self, out: &mut Vec<u8>, query: &[u8], names: &[String]) {
+        for piece in query.split_inclusive(|byte| matches!(byte, b'&' | b'#')) {
+            let (pair, separator) = match piece.split_last() {
+                Some((last @ (b'&' | b'#'), pair)) => (pair, Some(*last)),
+                _ => (piece, None),
+            };
+            match self.secret_starts(pair, names) {
+                Some(at) => {
+                    out.extend_from_slice(pair.get(..at).unwrap_or_default());
+                    out.extend_from_slice(REDACTED);
+                }
+                None => out.extend_from_slice(pair),
+            }
+            out.extend(separator);
+        }
+    }
+
+    /// Where the value of a listed name starts. Some servers separate pairs by `;`, others see it as part of the value: a
+    /// secret is taken to begin at either, and to end with the whole piece.
+    fn secret_starts(&self, piece: &[u8], names: &[String]) -> Option<usize> {
+        let mut start = 0;
+        for pair in piece.split_inclusive(|byte| *byte == b';') {
+            if let Some(equals) = pair.iter().position(|byte| *byte == b'=') {
+                let name = pair.get(..equals).unwrap_or_default();
+                if self.may_be_listed(name)
+                    && names.iter().any(|listed| is_name(name, listed.as_bytes()))
+                {
+                    return Some(start + equals + 1);
+                }
+            }
+            start += pair.len();
+        }
+        None
+    }
+
+    /// Cheap: a name without `%` keeps its length when it is decoded.
+    fn may_be_listed(&self, raw: &[u8]) -> bool {
+        self.lengths & length_bit(raw.len()) != 0 || raw.contains(&b'%')
+    }
 }
 
-/// [`Redact`](Self::Redact) with [`DEFAULT_NAMES`](Self::DEFAULT_NAMES).
-impl Default for Query {
-    fn default() -> Self {
-        Self::redact(Self::DEFAULT_NAMES.iter().copied())
-    }
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
 }
 
 pub(crate) const REDACTED: &[u8] = b"REDACTED";
-
-/// Copies a query and puts [`REDACTED`] in place of the values of `names`. A `#` separates too: what stands behind it is
-/// no query, but tokens travel there.
-fn redact(out: &mut Vec<u8>, query: &[u8], names: &[String]) {
-    for piece in query.split_inclusive(|byte| matches!(byte, b'&' | b'#')) {
-        let (pair, separator) = match piece.split_last() {
-            Some((last @ (b'&' | b'#'), pair)) => (pair, Some(*last)),
-            _ => (piece, None),
-        };
-        match secret_starts(pair, names) {
-            Some(at) => {
-                out.extend_from_slice(pair.get(..at).unwrap_or_default());
-                out.extend_from_slice(REDACTED);
-            }
-            None => out.extend_from_slice(pair),
-        }
-        out.extend(separator);
-    }
-}
-
-/// Where the value of a listed name starts. Some servers separate pairs by `;`, others see it as part of the value: a
-/// secret is taken to begin at either, and to end with the whole piece.
-fn secret_starts(piece: &[u8], names: &[String]) -> Option<usize> {
-    let mut start = 0;
-    for pair in piece.split_inclusive(|byte| *byte == b';') {
-        if let Some(equals) = pair.iter().position(|byte| *byte == b'=') {
-            let name = pair.get(..equals).unwrap_or_default();
-            if names.iter().any(|listed| is_name(name, listed.as_bytes())) {
-                return Some(start + equals + 1);
-            }
-        }
-        start += pair.len();
-    }
-    None
-}
 
 /// Whether `raw`, percent-decoded, is `listed`, in any case.
 fn is_name(raw: &[u8], listed: &[u8]) -> bool {
@@ -159,7 +192,7 @@ mod tests {
 
     fn url(query: &Query, url: &str) -> String {
         let mut out = Vec::new();
-        query.write_url(&mut out, url.as_bytes());
+        Redaction::from(query.clone()).write_url(&mut out, url.as_bytes());
         String::from_utf8(out).unwrap()
     }
 

@@ -36,7 +36,7 @@ impl Default for Settings {
             look: Look {
                 omit_empty: false,
                 without: BuiltIns::default(),
-                query: Query::default(),
+                query: Query::default().into(),
                 mask: Mask::NONE,
                 max_value_bytes: 8192,
             },

@@ -1,19 +1,19 @@
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 /// What a [`filter`](crate::Logger::filter) sees of an exchange that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'a> {
-    pub(crate) method: &'a Method,
+    pub(crate) method: &'a str,
     pub(crate) host: &'a str,
     pub(crate) path: &'a str,
     pub(crate) end: &'a End,
 }
 
 impl<'a> Summary<'a> {
-    /// Method of the request.
-    pub fn method(&self) -> &'a Method {
+    /// Method of the request. This and the next two are empty for what the server answered itself.
+    pub fn method(&self) -> &'a str {
         self.method
     }
 

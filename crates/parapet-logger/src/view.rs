@@ -1,15 +1,14 @@
 use std::fmt;
 
 use http::HeaderValue;
-use http::uri::Authority;
 use parapet_core::LogValue;
 
 use crate::address::Mask;
 use crate::builtin::{BuiltIn, BuiltIns};
 use crate::duration_text::write_duration;
-use crate::facts::Facts;
+use crate::facts::{Client, Facts};
 use crate::fields::Fields;
-use crate::query::{Query, REDACTED};
+use crate::query::{REDACTED, Redaction};
 use crate::summary::{End, Summary};
 use crate::time_text::write_rfc3339;
 
@@ -18,7 +17,7 @@ use crate::time_text::write_rfc3339;
 pub(crate) struct Look {
     pub(crate) omit_empty: bool,
     pub(crate) without: BuiltIns,
-    pub(crate) query: Query,
+    pub(crate) query: Redaction,
     pub(crate) mask: Mask,
     pub(crate) max_value_bytes: usize,
 }
@@ -36,9 +35,9 @@ impl<'a> RecordView<'a> {
     /// Method, status, sizes and durations.
     pub fn summary(&self) -> Summary<'a> {
         Summary {
-            method: &self.facts.method,
-            host: self.facts.authority.as_ref().map_or("", Authority::as_str),
-            path: self.facts.target.path(),
+            method: self.facts.method(),
+            host: self.facts.host(),
+            path: self.facts.path(),
             end: self.end,
         }
     }
@@ -170,10 +169,8 @@ pub(crate) fn request_value<'s>(
 ) -> Option<Value<'s>> {
     scratch.clear();
     Some(match field {
-        BuiltIn::Host => {
-            Value::Text(facts.authority.as_ref().map_or("", Authority::as_str).as_bytes())
-        }
-        BuiltIn::RequestMethod => Value::Text(facts.method.as_str().as_bytes()),
+        BuiltIn::Host => Value::Text(facts.host().as_bytes()),
+        BuiltIn::RequestMethod => Value::Text(facts.method().as_bytes()),
         BuiltIn::RequestUrl => {
             facts.write_url(scratch, &look.query);
             Value::Text(scratch)
@@ -195,10 +192,10 @@ pub(crate) fn request_value<'s>(
             Value::Text(scratch)
         }
         BuiltIn::RealIp => {
-            match (facts.client, &facts.real_ip) {
-                (Some(address), _) => look.mask.write(scratch, address),
-                (None, Some(value)) => look.mask.write_list(scratch, header_text(value)),
-                (None, None) => {}
+            match &facts.client {
+                Client::Address(address) => look.mask.write(scratch, *address),
+                Client::Claimed(claim) => look.mask.write_list(scratch, header_text(claim)),
+                Client::Unknown => {}
             }
             Value::Text(scratch)
         }

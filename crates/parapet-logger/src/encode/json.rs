@@ -17,6 +17,8 @@ impl<'a> Line<'a> {
 
     pub(super) fn field(&mut self, name: Name<'_>, value: Value<'_>) {
         let out = &mut *self.out;
+        // One look at the capacity for all that follows, in most cases.
+        out.reserve(64);
         out.extend_from_slice(if out.len() == self.start { b"{\"" } else { b",\"" });
         match name {
             Name::BuiltIn(name) => out.extend_from_slice(name.as_bytes()),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::address::Mask;
 use crate::builtin::{BuiltIn, BuiltIns};
-use crate::facts::Facts;
+use crate::facts::{Client, Facts, RequestLine};
 use crate::fields::Fields;
 use crate::query::Query;
 use crate::summary::End;
@@ -28,23 +28,23 @@ impl Made {
             look: Look {
                 omit_empty: false,
                 without: BuiltIns::default(),
-                query: Query::default(),
+                query: Query::default().into(),
                 mask: Mask::NONE,
                 max_value_bytes: 8192,
             },
             facts: Facts {
                 received_at: Instant::now(),
-                method: Method::GET,
-                version: Version::HTTP_11,
-                scheme: Scheme::Https,
+                line: Some(RequestLine {
+                    method: Method::GET,
+                    version: Version::HTTP_11,
+                    scheme: Scheme::Https,
+                    target: "/path?x=1".parse().unwrap(),
+                }),
                 authority: Some("example.com".parse().unwrap()),
-                target: "/path?x=1".parse().unwrap(),
-                body_length: Some(0),
                 referer: Some(HeaderValue::from_static("https://example.com/from")),
                 user_agent: Some(HeaderValue::from_static("tester/1.0")),
                 remote: Some([192, 0, 2, 10].into()),
-                client: Some([192, 0, 2, 10].into()),
-                real_ip: None,
+                client: Client::Address([192, 0, 2, 10].into()),
                 forwarded_for: None,
                 server: None,
             },
@@ -114,12 +114,25 @@ fn a_url_is_that_of_the_target_uri() {
         (Method::OPTIONS, Some("example.com"), "*", "*"),
     ] {
         let mut made = Made::new();
-        made.facts.method = method;
+        let line = made.facts.line.as_mut().unwrap();
+        line.method = method;
+        line.target = target.parse().unwrap();
         made.facts.authority = authority.map(|authority| authority.parse().unwrap());
-        made.facts.target = target.parse().unwrap();
         assert_eq!(made.json()["requestUrl"], url);
         assert_eq!(made.json()["host"], authority.unwrap_or(""));
     }
+}
+
+#[test]
+fn what_was_no_request_is_empty() {
+    let mut made = Made::new();
+    made.facts.line = None;
+    made.facts.authority = None;
+    let record = made.json();
+    for name in ["host", "requestMethod", "requestUrl", "protocol"] {
+        assert_eq!(record[name], "", "{name}");
+    }
+    assert!(made.line(&Format::Combined).contains(r#"] "- - -" 201"#));
 }
 
 #[test]
@@ -164,13 +177,12 @@ fn what_overrides_is_redacted_and_masked_too() {
 fn addresses_are_masked_in_every_field() {
     let mut made = Made::new();
     made.look.mask = Mask::new(24, 48).unwrap();
-    made.facts.client = Some("2001:db8:1:2::3".parse().unwrap());
+    made.facts.client = Client::Address("2001:db8:1:2::3".parse().unwrap());
     made.facts.forwarded_for = Some(HeaderValue::from_static("203.0.113.9, 2001:db8::1"));
     let record = made.json();
     assert_eq!(record["realIp"], "2001:db8:1::");
     assert_eq!(record["forwardedFor"], "203.0.113.0, 2001:db8::");
-    made.facts.client = None;
-    made.facts.real_ip = Some(HeaderValue::from_static("203.0.113.9"));
+    made.facts.client = Client::Claimed(HeaderValue::from_static("203.0.113.9"));
     assert_eq!(made.json()["realIp"], "203.0.113.0");
 }
 
@@ -247,9 +259,8 @@ fn combined_is_one_line_of_the_known_form() {
     let mut made = Made::new();
     made.facts.user_agent = Some(HeaderValue::from_bytes(b"a\"b\\c\xff").unwrap());
     made.facts.referer = None;
-    made.facts.client = None;
-    made.facts.real_ip = Some(HeaderValue::from_static("not an address"));
-    made.facts.target = "/x?token=s3cr3t".parse().unwrap();
+    made.facts.client = Client::Claimed(HeaderValue::from_static("not an address"));
+    made.facts.line.as_mut().unwrap().target = "/x?token=s3cr3t".parse().unwrap();
     made.set("userId", "ann [x] \"y\"");
     insta::assert_snapshot!(made.line(&Format::Combined), @r#"not\x20an\x20address - ann\x20[x]\x20\x22y\x22 [24/Nov/2026:10:31:05 +0000] "GET /x?token=REDACTED HTTP/1.1" 201 5 "-" "a\x22b\x5Cc\xFF""#);
 }

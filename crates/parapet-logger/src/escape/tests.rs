@@ -52,6 +52,19 @@ fn hex_escapes_are_nginx_s() {
     assert_eq!(String::from_utf8(out).unwrap(), "\\x00".repeat(15) + "…");
 }
 
+#[test]
+fn eight_bytes_are_judged_as_each_alone() {
+    for byte in 0..=u8::MAX {
+        for at in 0..8 {
+            for around in [b'a', 0x20, 0x7e, b'!', b'#', b'[', b']'] {
+                let mut word = [around; 8];
+                word[at] = byte;
+                assert_eq!(has_special(u64::from_le_bytes(word)), is_special(byte), "{word:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_json_parser_reads_the_text_back(text in proptest::collection::vec(any::<u8>(), 0..200)) {

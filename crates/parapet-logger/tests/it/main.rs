@@ -12,6 +12,9 @@ mod request;
 /// Which records are written: filter, sample.
 #[cfg(test)]
 mod selection;
+/// What only a server shows: unsent bodies, tunnels, panics, trust, local replies, drains.
+#[cfg(test)]
+mod server;
 /// Settings that are refused, and the texts of the refusals.
 #[cfg(test)]
 mod settings;

@@ -52,7 +52,7 @@ async fn nothing_or_all_is_a_share_too() {
 async fn a_filter_sees_the_exchange() {
     let log = Log::with(|logger| {
         logger.filter(|summary: &Summary<'_>| {
-            assert_eq!((summary.method().as_str(), summary.host()), ("GET", "h:1"));
+            assert_eq!((summary.method(), summary.host()), ("GET", "h:1"));
             assert_eq!((summary.request_body_size(), summary.aborted()), (0, None));
             assert_eq!(summary.response_body_size(), 5);
             assert!(summary.duration_header().unwrap() <= summary.duration());

@@ -9,6 +9,9 @@ mod incoming;
 /// Request, response, log and core agree.
 #[cfg(test)]
 mod places;
+/// Which peers a server lets bring their ids along.
+#[cfg(test)]
+mod server;
 /// Settings that are refused.
 #[cfg(test)]
 mod settings;

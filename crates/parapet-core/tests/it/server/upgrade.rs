@@ -1,7 +1,12 @@
 //! Connections that are taken over.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, StatusCode};
-use parapet_core::{Body, Request, RequestExt as _, Response, Server, Upgrade, handler_fn};
+use parapet_core::{
+    Body, BodyEnd, BodyObserver, Request, RequestExt as _, Response, Server, Side, Upgrade,
+    handler_fn,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::peer::{Peer, Serving, serve};
@@ -96,4 +101,44 @@ async fn facts_of_the_connection_reach_the_handler() {
     let mut peer = Peer::connect(server.address).await;
     peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(peer.answer().await.text(), "true true Some(Http1)");
+}
+
+#[tokio::test]
+async fn observers_of_a_hand_over_hear_of_its_end_with_the_bytes_of_both_sides() {
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let observer: Arc<dyn BodyObserver> = Arc::new(Told(told));
+    let handler = handler_fn(move |mut request: Request| {
+        let observer = Arc::clone(&observer);
+        async move {
+            let upgrade = Upgrade::take(&mut request).expect("it offers one");
+            let response = upgrade.serve(Response::new(Body::empty()), |mut io| async move {
+                let mut buffer = [0; 5];
+                let _ = io.read_exact(&mut buffer).await;
+                let _ = io.write_all(b"answer").await;
+                let _ = io.read(&mut buffer).await;
+            });
+            response.map(|body| {
+                body.observe(Arc::clone(&observer), Side::Response).observe(observer, Side::Request)
+            })
+        }
+    });
+    let server = serve(Server::new().handler(handler)).await;
+    let mut peer = Peer::connect(server.address).await;
+    peer.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\nearly").await;
+    peer.answer_to(true).await;
+    assert_eq!(peer.take(6).await, b"answer");
+    assert!(hears.try_recv().is_err(), "the tunnel is still open");
+    peer.half_close().await;
+    assert_eq!(peer.rest().await, b"");
+    assert_eq!(hears.recv().await, Some((Side::Request, 5)));
+    assert_eq!(hears.recv().await, Some((Side::Response, 6)));
+}
+
+/// Passes on what it hears.
+struct Told(tokio::sync::mpsc::UnboundedSender<(Side, u64)>);
+
+impl BodyObserver for Told {
+    fn ended(&self, side: Side, end: BodyEnd<'_>) {
+        let _ = self.0.send((side, end.data_bytes));
+    }
 }
