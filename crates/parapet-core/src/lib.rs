@@ -32,6 +32,7 @@ mod middleware;
 mod notes;
 pub mod path;
 pub mod prelude;
+pub mod recycle;
 mod request_ext;
 mod request_id;
 mod request_info;

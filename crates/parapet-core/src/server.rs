@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod counted;
 mod hooks;
 mod http1;
 mod http2;

@@ -17,10 +17,14 @@ pub fn date() -> SystemTime {
 
 /// The value of a `Date` field (RFC 9110 §6.6.1), made once a second and thread.
 pub fn http_date() -> HeaderValue {
+    http_date_at(Instant::now())
+}
+
+/// [`http_date`] for a caller that knows what time it is.
+pub(crate) fn http_date_at(now: Instant) -> HeaderValue {
     thread_local! {
         static CACHED: RefCell<Option<(Instant, HeaderValue)>> = const { RefCell::new(None) };
     }
-    let now = Instant::now();
     CACHED.with_borrow_mut(|cached| match cached {
         Some((until, value)) if now < *until => value.clone(),
         _ => {

@@ -8,7 +8,7 @@ use http::uri::Authority;
 use http::{HeaderValue, Method, StatusCode};
 use parapet_core::{
     Body, BoxFuture, Handler, Middleware, Request, RequestExt, RequestHead, Response,
-    ResponseFuture, ResponseHead, Serve, Upgrade,
+    ResponseFuture, ResponseHead, Serve, Upgrade, recycle,
 };
 
 use crate::failure::{self, Refusal};
@@ -365,7 +365,12 @@ impl Serve for Proxy {
             Ok(upgrade) => {
                 let upstream = Arc::clone(&self.0);
                 let (head, mut body) = request.into_parts();
-                ResponseFuture::new(async move { upstream.answer(&head, &mut body, upgrade).await })
+                ResponseFuture::new(async move {
+                    let response = upstream.answer(&head, &mut body, upgrade).await;
+                    recycle::give_map(head.headers);
+                    recycle::give_extensions(head.extensions);
+                    response
+                })
             }
             Err(refusal) => refusal.response().into(),
         }

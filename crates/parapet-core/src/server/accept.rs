@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, TcpKeepalive, Type};
@@ -84,6 +84,16 @@ impl Listening {
     }
 }
 
+impl Listening {
+    /// Takes the listener off the runtime.
+    fn into_kind(self) -> io::Result<OpenKind> {
+        match self {
+            Self::Tcp(listener) => listener.into_std().map(OpenKind::Tcp),
+            Self::Unix(listener) => listener.into_std().map(OpenKind::Unix),
+        }
+    }
+}
+
 impl Open {
     pub(crate) fn from_listener(
         kind: ListenerKind,
@@ -124,6 +134,22 @@ impl Open {
 }
 
 impl OpenKind {
+    /// Accepts what waits already.
+    fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                TcpStream::from_std(stream).map(|stream| Accepted::Tcp(stream, peer))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                tokio::net::UnixStream::from_std(stream).map(Accepted::Unix)
+            }
+        }
+    }
+
     fn set_nonblocking(&self) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => listener.set_nonblocking(true),
@@ -306,13 +332,14 @@ pub(crate) async fn accept_loop(
             Err(error) => break Err(error),
         }
     };
-    // Whoever connected before the end is served: their handshake was completed by the system.
-    let mut cx = Context::from_waker(Waker::noop());
+    // Whoever connected before the end is served: their handshake was completed by the system. The system is asked, not
+    // the runtime, which has not heard of the last ones yet.
+    let backlog = listener.into_kind()?;
     while service.registry.open() < limit {
-        match listener.poll_accept(&mut cx) {
-            Poll::Ready(Ok(accepted)) => serve(accepted, service.registry.register(), &context),
-            Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
-            Poll::Ready(Err(_)) | Poll::Pending => break,
+        match backlog.accept() {
+            Ok(accepted) => serve(accepted, service.registry.register(), &context),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => break,
         }
     }
     if let Some(path) = unlink {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::hooks::{ConnState, ConnectionError};
 use super::http1::Http1;
@@ -25,6 +25,9 @@ use super::socket::read_until;
 #[cfg(feature = "tls")]
 use crate::tls::{AuthorityCheck, Session, TlsAcceptError};
 use crate::{BoxFuture, ConnInfo, Io, Protocol, TlsInfo};
+
+/// How long a connection in its prelude has once the server no longer accepts.
+const GRACE_FOR_PRELUDE: Duration = Duration::from_secs(1);
 
 /// Serves connections that come from elsewhere: in-memory pipes, own transports.
 #[derive(Clone, Debug)]
@@ -170,6 +173,12 @@ async fn prelude(
         .first_request_timeout
         .and_then(|timeout| meta.accepted_at.checked_add(timeout));
     let forced = service.handle.forced();
+    let grace_started = service.handle.grace_started();
+    // Once nothing is accepted any more, a connection without a request has a moment for one on its way.
+    let leave = async {
+        grace_started.await;
+        sleep(GRACE_FOR_PRELUDE).await;
+    };
     let stages = stages(service, listener, socket, meta, registration, early);
     let late = async {
         match end {
@@ -182,6 +191,7 @@ async fn prelude(
         result = stages => result,
         () = late => Err(Refused::Failed(ConnectionError::Timeout("first_request_timeout"))),
         () = forced => Err(Refused::Quiet),
+        () = leave => Err(Refused::Quiet),
     };
     (closed, result)
 }

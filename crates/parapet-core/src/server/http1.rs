@@ -26,6 +26,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::Method;
 use parapet_h1::{Connection, DecodeError, RequestDecoder, RequestEvent, ResponseEncoder};
 use tokio::time::Instant;
 
@@ -159,7 +160,7 @@ impl Http1 {
     fn read_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
         let Some(read) = &mut self.read else { return Step::Done };
         loop {
-            match read.decoder.next(&mut read.buffer) {
+            match read.next_head() {
                 Ok(RequestEvent::Head(request, framing)) => {
                     if reading.begun.is_none() {
                         self.context.service.hooks.state(&self.context.conn, ConnState::Active);
@@ -294,18 +295,23 @@ impl Http1 {
 
     /// Answers what no handler sees, and closes.
     fn refuse(&mut self, refusal: Refusal, received_at: Instant) -> Step {
+        self.refuse_method(Method::GET, refusal, received_at)
+    }
+
+    /// As [`refuse`](Self::refuse) where the method is known: the answer to HEAD has no content.
+    fn refuse_method(&mut self, method: Method, refusal: Refusal, received_at: Instant) -> Step {
         let Refusal { status, text, kind } = refusal;
         let ConnContext { service, conn, .. } = &self.context;
         service.stats.local_replies.add();
         service.hooks.local_reply(conn, &LocalReply { status, kind, received_at });
-        let exchange = Exchange::refused();
+        let exchange = Exchange::refused(method);
         self.respond(exchange, plain_error(status, text))
     }
 
     /// Drives the handler.
     fn handle(
         &mut self,
-        exchange: Exchange,
+        mut exchange: Exchange,
         mut answer: ResponseFuture,
         cx: &mut Context<'_>,
     ) -> Step {
@@ -317,9 +323,12 @@ impl Http1 {
         let response = match polled {
             Ok(Poll::Ready(response)) => response,
             Ok(Poll::Pending) => return self.await_handler(exchange, answer, wants_continue, cx),
-            Err(panic) => self.panicked(&*panic),
+            Err(panic) => {
+                exchange.keep_alive = false;
+                self.panicked(&*panic)
+            }
         };
-        drop(answer);
+        drop_guarded(answer);
         self.respond(exchange, response)
     }
 
@@ -337,10 +346,14 @@ impl Http1 {
         if let Some(informational) = &exchange.informational {
             informational.drain(&mut self.encoder, &mut self.out);
         }
-        let gone =
-            self.client_is_gone(&mut exchange, cx) || self.context.service.handle.is_forced();
-        if gone || self.write(cx).is_err() {
-            return Step::Done; // dropping `answer` cancels the work
+        if self.context.service.handle.is_forced() {
+            self.out.half.reset_on_close();
+            drop_guarded(answer);
+            return Step::Done;
+        }
+        if self.client_is_gone(&mut exchange, cx) || self.write(cx).is_err() {
+            drop_guarded(answer); // cancels the work
+            return Step::Done;
         }
         self.know_waker(cx);
         self.state = State::Handling { exchange, answer };

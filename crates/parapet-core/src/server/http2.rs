@@ -12,7 +12,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -36,6 +36,10 @@ use crate::DrainPhase;
 const SEND_BUFFER: usize = 64 * 1024;
 /// What the compression table of a client may take, and the largest frame: RFC 9113's defaults.
 const MAX_FRAME: u32 = 16 * 1024;
+/// How long a connection without a stream stays after it said GOAWAY.
+const LEAVE_TIME: Duration = Duration::from_secs(1);
+/// Name of that deadline, which is no failure.
+const LEFT: &str = "goaway";
 
 /// Serves one HTTP/2 connection to its end.
 pub(crate) async fn serve_http2(context: ConnContext, socket: Socket, buffered: BytesMut) {
@@ -128,8 +132,9 @@ enum Next {
 struct Life {
     timer: LazyTimer,
     idle_since: Option<Instant>,
-    leaving: bool,
-    known_waker: bool,
+    /// Since when GOAWAY is said.
+    leaving: Option<Instant>,
+    waker: Option<Waker>,
     began: Instant,
 }
 
@@ -140,17 +145,17 @@ impl Life {
         Self {
             timer: LazyTimer::default(),
             idle_since: Some(now),
-            leaving: false,
-            known_waker: false,
+            leaving: None,
+            waker: None,
             began: now,
         }
     }
 
     fn poll(&mut self, shared: &Shared, watch: &Watch, cx: &mut Context<'_>) -> Next {
         let ConnContext { service, conn, registration, .. } = &shared.context;
-        if !self.known_waker {
+        if self.waker.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
             registration.control.register(cx.waker());
-            self.known_waker = true;
         }
         if service.handle.is_forced() {
             return Next::Cut;
@@ -164,8 +169,9 @@ impl Life {
         let evicted = registration.control.is_evicted() && shared.open() == 0;
         let old =
             settings.max_requests_per_connection.is_some_and(|most| conn.requests_served() >= most);
-        if !self.leaving && (evicted || old || service.handle.drain_phase() >= DrainPhase::Grace) {
-            self.leaving = true;
+        let leaving = self.leaving.is_some();
+        if !leaving && (evicted || old || service.handle.drain_phase() >= DrainPhase::Grace) {
+            self.leaving = Some(Instant::now());
             return Next::Leave;
         }
         let after = |from: Option<Instant>, timeout: Option<Duration>| {
@@ -184,14 +190,21 @@ impl Life {
                 "first_request_timeout",
             ),
             (
-                after(self.idle_since.filter(|_| !first && !self.leaving), settings.idle_timeout),
+                after(self.idle_since.filter(|_| !first && !leaving), settings.idle_timeout),
                 "idle_timeout",
             ),
+            // The peer may never acknowledge the ping behind the first GOAWAY.
             (
                 after(
-                    Some(conn.accepted_at()).filter(|_| !self.leaving),
-                    settings.max_connection_age,
+                    self.leaving
+                        .max(self.idle_since)
+                        .filter(|_| leaving && self.idle_since.is_some()),
+                    Some(LEAVE_TIME),
                 ),
+                LEFT,
+            ),
+            (
+                after(Some(conn.accepted_at()).filter(|_| !leaving), settings.max_connection_age),
                 "max_connection_age",
             ),
         ];
@@ -203,13 +216,13 @@ impl Life {
         if self.timer.poll(Some(at), cx).is_pending() {
             return Next::Wait;
         }
-        if which != "max_connection_age" {
+        if which != "max_connection_age" && which != LEFT {
             service.stats.timeouts.add();
             service.hooks.failed(conn, &ConnectionError::Timeout(which));
         }
         match which {
-            "idle_timeout" | "first_request_timeout" | "max_connection_age" if !self.leaving => {
-                self.leaving = true;
+            "idle_timeout" | "first_request_timeout" | "max_connection_age" if !leaving => {
+                self.leaving = Some(Instant::now());
                 Next::Leave
             }
             _ => Next::Cut,

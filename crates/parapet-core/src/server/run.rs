@@ -179,9 +179,14 @@ impl Bound {
         let accepts_itself = workers == 1 || service.settings.reuse_port;
         let mut pool = Vec::new();
         let mut senders = Vec::new();
+        let (mut own, shared) = if accepts_itself {
+            (own_listeners(open, workers)?, Vec::new())
+        } else {
+            (Vec::new(), open)
+        };
         for index in 0..workers {
             let (sender, inbox) = mpsc::unbounded_channel();
-            let own = if accepts_itself { own_listeners(&open, index)? } else { Vec::new() };
+            let own = own.get_mut(index).map(std::mem::take).unwrap_or_default();
             let work =
                 Work { service: Arc::clone(&service), own, inbox, limit, failed: failed.clone() };
             pool.push(work.start(index, workers)?);
@@ -192,16 +197,9 @@ impl Bound {
             tasks.spawn(task);
         }
         let senders: Arc<[mpsc::UnboundedSender<Handed>]> = senders.into();
-        if !accepts_itself {
-            for open in open {
-                tasks.spawn(hand_over(
-                    Arc::clone(&service),
-                    open,
-                    limit,
-                    Arc::clone(&senders),
-                    failed.clone(),
-                ));
-            }
+        for open in shared {
+            let (service, senders) = (Arc::clone(&service), Arc::clone(&senders));
+            tasks.spawn(hand_over(service, open, limit, senders, failed.clone()));
         }
         let failure = async {
             match failures.recv().await {
@@ -317,15 +315,21 @@ impl Work {
     }
 }
 
-/// The first worker's listeners are the ones that `bind` opened; each other worker has sockets on the same addresses.
-fn own_listeners(open: &[Open], index: usize) -> Result<Vec<Open>, Error> {
-    let again = |open: &Open| if index == 0 { open.try_clone() } else { accept::reopen(open) };
-    let address = |open: &Open| {
-        open.local_addr().map_or_else(|| "unix".into(), |address| address.to_string())
+/// The first worker's listeners are the ones that `bind` opened, so that they close when it stops accepting; each other
+/// worker has sockets on the same addresses.
+fn own_listeners(open: Vec<Open>, workers: usize) -> Result<Vec<Vec<Open>>, Error> {
+    let again = |open: &Open| {
+        accept::reopen(open).map_err(|source| {
+            let address = open.local_addr();
+            let address = address.map_or_else(|| "unix".into(), |address| address.to_string());
+            Error::Bind { address, source }
+        })
     };
-    open.iter()
-        .map(|open| again(open).map_err(|source| Error::Bind { address: address(open), source }))
-        .collect()
+    let mut own = (1..workers)
+        .map(|_| open.iter().map(again).collect::<Result<Vec<_>, _>>())
+        .collect::<Result<Vec<_>, _>>()?;
+    own.insert(0, open);
+    Ok(own)
 }
 
 async fn accept_here(

@@ -4,9 +4,10 @@ use std::task::{Context, Poll, ready};
 
 use http::{HeaderName, Method, StatusCode, header};
 use parapet_core::{
-    Body, BodyError, CloseDelimited, InformationalSink, Protocol, RequestExt, RequestHead, Response,
+    Body, BodyError, CloseDelimited, InformationalSink, Protocol, RequestExt, RequestHead,
+    Response, recycle,
 };
-use parapet_h1::{Connection, Framing, InboundResponse, RequestKind, ResponseEvent};
+use parapet_h1::{Connection, DecodeError, Framing, InboundResponse, RequestKind, ResponseEvent};
 use parapet_header::{has_token, strip_hop_by_hop};
 use tokio::time::Instant;
 
@@ -228,7 +229,7 @@ impl<'a> Exchange<'a> {
     ) -> Poll<Result<Option<(InboundResponse, Framing)>, Failure>> {
         let Some(unit) = &mut self.unit else { return Poll::Ready(Err(Failure::Closed)) };
         loop {
-            match unit.decoder.next(&mut unit.read)? {
+            match next_head(unit)? {
                 ResponseEvent::NeedMore => match ready!(unit.poll_fill(cx)) {
                     Ok(0) => return Poll::Ready(Err(Failure::Closed)),
                     Ok(_) => {}
@@ -412,3 +413,13 @@ fn lost() -> Error {
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Decodes what is there of the next head, in the memory of one that is done with.
+fn next_head(unit: &mut Unit) -> Result<ResponseEvent, DecodeError> {
+    if unit.read.is_empty() {
+        return unit.decoder.next(&mut unit.read);
+    }
+    let waiting = unit.decoder.take_map();
+    let map = if waiting.capacity() == 0 { recycle::map() } else { waiting };
+    unit.decoder.next_with(&mut unit.read, map)
+}

@@ -19,10 +19,11 @@ use super::tunnel::TunnelRun;
 use super::{
     ConnState, Http1, Reading, State, Step, connection_option, count_request, discard, drop_guarded,
 };
+use crate::recycle;
 use crate::response::Abort;
 use crate::server::service::{Arrival, admit, forget_h2c};
 use crate::server::socket::WriteHalf;
-use crate::time::http_date;
+use crate::time::http_date_at;
 use crate::upgrade::{Offer, OfferKind, bad_upgrade};
 use crate::{
     Body, BodyError, Request, Response, ResponseError, ResponseFuture, ResponseHead, authority,
@@ -35,7 +36,7 @@ pub(super) struct Exchange {
     method: Method,
     version: Version,
     /// The client would send another request.
-    keep_alive: bool,
+    pub(super) keep_alive: bool,
     /// The request has a body that was lent the read side.
     pub(super) has_body: bool,
     /// What the request may be answered with beside a response.
@@ -58,9 +59,9 @@ pub(super) struct Responding {
 
 impl Exchange {
     /// What is answered was no request.
-    pub(super) fn refused() -> Self {
+    pub(super) fn refused(method: Method) -> Self {
         Self {
-            method: Method::GET,
+            method,
             version: Version::HTTP_11,
             keep_alive: false,
             has_body: false,
@@ -102,10 +103,10 @@ impl Http1 {
         };
         let connect = method == Method::CONNECT;
         let Ok(authority) = authority::http1(target_authority, version, &mut headers) else {
-            return self.refuse(Refusal::AUTHORITY, now);
+            return self.refuse_method(method, Refusal::AUTHORITY, now);
         };
         if !self.context.allows_authority(authority.as_ref()) {
-            return self.refuse(Refusal::MISDIRECTED, now);
+            return self.refuse_method(method, Refusal::MISDIRECTED, now);
         }
         forget_h2c(&mut headers);
         let upgrade = upgrade && headers.contains_key(UPGRADE);
@@ -125,6 +126,7 @@ impl Http1 {
         };
         let body = self.lend(&mut exchange, framing, expect_continue, cx);
         let mut request = Request::new(body);
+        *request.extensions_mut() = recycle::extensions();
         *request.method_mut() = method;
         *request.version_mut() = version;
         *request.headers_mut() = headers;
@@ -154,7 +156,10 @@ impl Http1 {
         let answer = catch_unwind(AssertUnwindSafe(|| service.handler.serve(request)));
         let answer = match answer {
             Ok(answer) => answer,
-            Err(panic) => ResponseFuture::ready(self.panicked(&*panic)),
+            Err(panic) => {
+                exchange.keep_alive = false;
+                ResponseFuture::ready(self.panicked(&*panic))
+            }
         };
         match answer.into_ready() {
             Ok(response) => self.respond(exchange, response),
@@ -206,7 +211,7 @@ impl Http1 {
             && !has_token(&head.headers, &CONNECTION, "close")
             && !self.leaves_much_unread(&exchange);
         let framing = framing_of(&head, &body);
-        let date = http_date();
+        let date = http_date_at(now);
         let context = RequestContext { version: exchange.version, method: &exchange.method };
         let encoder = &mut self.encoder;
         let written = self.out.text(|out| {
@@ -217,6 +222,7 @@ impl Http1 {
             drop_guarded(body);
             return Step::Done;
         }
+        recycle::give_map(head.headers);
         let complete = tunnel || !self.encoder.expects_body();
         if complete && !tunnel {
             body.complete_unread();
@@ -309,7 +315,7 @@ impl Http1 {
             // Output waits for the client, or the body for its source.
             if self.context.service.handle.is_forced() {
                 self.out.half.reset_on_close();
-                return Step::Done;
+                return client_gone(responding);
             }
             if self.client_is_gone(&mut exchange, cx) {
                 return client_gone(responding);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::super::progress::{ProgressClock, ProgressRules};
 use super::super::socket::ReadHalf;
 use super::super::timer::LazyTimer;
-use crate::BodyError;
+use crate::{BodyError, recycle};
 
 /// Where requests come from: the stream, what was read of it, and the decoder.
 ///
@@ -40,6 +40,16 @@ const LARGEST_READ: usize = 64 * 1024;
 impl ReadSide {
     pub(super) fn new(half: ReadHalf, buffer: BytesMut, decoder: RequestDecoder) -> Self {
         Self { half, buffer, decoder, want: FIRST_READ, timer: LazyTimer::default() }
+    }
+
+    /// Decodes what is there of the next head, in the memory of one that is done with.
+    pub(super) fn next_head(&mut self) -> Result<RequestEvent, DecodeError> {
+        if self.buffer.is_empty() {
+            return self.decoder.next(&mut self.buffer);
+        }
+        let waiting = self.decoder.take_map();
+        let map = if waiting.capacity() == 0 { recycle::map() } else { waiting };
+        self.decoder.next_with(&mut self.buffer, map)
     }
 
     /// Reads once. 0: end of file.

@@ -1,6 +1,8 @@
 //! Keeps the futures of a connection's streams in the connection's task: nothing is spawned per stream.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -26,11 +28,44 @@ where
 
 impl Queue {
     pub(super) fn push(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(future));
+        let future = Box::pin(Caught(Some(Box::pin(future))));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(future);
     }
 
     fn take(&self) -> Vec<BoxFuture<'static, ()>> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A stream's future whose panic ends this stream alone: what it holds is dropped, which resets the stream.
+struct Caught(Option<BoxFuture<'static, ()>>);
+
+impl Caught {
+    fn end(&mut self) {
+        if catch_unwind(AssertUnwindSafe(|| drop(self.0.take()))).is_err() {
+            tracing::error!(target: "parapet_core", "a destructor of a request panicked");
+        }
+    }
+}
+
+impl Future for Caught {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = &mut self.0 else { return Poll::Ready(()) };
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => {}
+            Err(_) => tracing::error!(target: "parapet_core", "a response body panicked"),
+        }
+        self.end();
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

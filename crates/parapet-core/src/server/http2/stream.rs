@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use parapet_header::strip_connection_fields;
 use tokio::time::Instant;
 
+use super::super::counted::Counts;
 use super::super::hooks::{ConnState, LocalReply};
 use super::super::progress::ProgressClock;
 use super::super::service::{Arrival, ConnContext, admit, bad_request, forget_h2c, panicked};
@@ -309,8 +310,10 @@ fn open_tunnel(
     let server = shared.context.service.handle.clone();
     if let Some(tunnel) = body.take_tunnel() {
         shared.queue.push(async move {
+            let counts = Counts::default();
             if let Ok(io) = on_upgrade.await {
-                let io = Upgraded::new(Bytes::new(), Box::new(TokioIo::new(io)), Some(server));
+                let io = counts.over(Box::new(TokioIo::new(io)));
+                let io = Upgraded::new(Bytes::new(), io, Some(server));
                 let (future, response_body) = tunnel.start(io);
                 let mut future = future;
                 std::future::poll_fn(|cx| {
@@ -322,7 +325,7 @@ fn open_tunnel(
                 .await;
                 drop(response_body);
             }
-            body.tunnel_ended(0, 0, &Outcome::Complete);
+            body.tunnel_ended(counts.sent(), counts.received(), &Outcome::Complete);
             drop(stream);
         });
     }
