@@ -137,6 +137,7 @@ pub(crate) async fn serve_connection(
     };
     match ready.protocol {
         Protocol::Http1 => Http1::new(context, ready.socket, ready.buffered).await,
+        // Boxed: hyper's connection is larger than ours, and every connection's task has the size of the largest.
         Protocol::Http2 => Box::pin(serve_http2(context, ready.socket, ready.buffered)).await,
     }
     drop(closed);

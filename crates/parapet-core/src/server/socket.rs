@@ -112,6 +112,21 @@ impl ReadHalf {
     }
 }
 
+impl ReadHalf {
+    /// Reads once into `buffer`, which must have room. Nothing filled: end of file.
+    pub(crate) fn poll_read_into(
+        &mut self,
+        buffer: &mut ReadBuf<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Shared(io) => Pin::new(&mut *lock(io)).poll_read(cx, buffer),
+        }
+    }
+}
+
 fn poll_read_buf(
     io: Pin<&mut impl AsyncRead>,
     buffer: &mut BytesMut,
@@ -152,12 +167,14 @@ impl WriteHalf {
         }
     }
 
-    /// Makes the close that follows a reset, so that a cut message cannot look whole.
-    pub(crate) fn reset_on_close(&self) {
-        if let Self::Tcp(half) = self {
+    /// Makes the close that follows a reset, so that a cut message cannot look whole. Nothing can be written any more.
+    pub(crate) fn reset_on_close(&mut self) {
+        if let Self::Tcp(half) = std::mem::replace(self, Self::Gone) {
             // Without effect on a socket that failed already.
             let _ =
                 socket2::SockRef::from(half.as_ref()).set_linger(Some(std::time::Duration::ZERO));
+            // Dropped, the half would end the stream well before the socket is closed.
+            half.forget();
         }
     }
 }
@@ -207,11 +224,7 @@ impl AsyncRead for Joined {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.read {
-            ReadHalf::Tcp(half) => Pin::new(half).poll_read(cx, buf),
-            ReadHalf::Unix(half) => Pin::new(half).poll_read(cx, buf),
-            ReadHalf::Shared(io) => Pin::new(&mut *lock(io)).poll_read(cx, buf),
-        }
+        self.read.poll_read_into(buf, cx)
     }
 }
 

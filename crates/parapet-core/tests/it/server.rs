@@ -4,10 +4,14 @@ mod corpus;
 mod drain;
 mod exchange;
 mod http2;
+mod lasting;
 mod layers;
 mod limits;
 mod panics;
 mod peer;
 mod refusals;
 mod run;
+mod settings;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;

@@ -148,3 +148,31 @@ async fn heads_are_bounded() {
         assert_eq!(result.is_ok(), taken, "{} bytes: {result:?}", answer.len());
     }
 }
+
+/// Bytes of the trailer section, of the line of a chunk, and number of chunks of one byte with 4 KiB beside it.
+#[tokio::test]
+async fn what_surrounds_the_chunks_is_bounded() {
+    let chunked = |rest: &str| format!("{H}transfer-encoding: chunked\r\n\r\n{rest}");
+    let trailers = |bytes: usize| {
+        let filler = "a".repeat(bytes - "x: \r\n\r\n".len());
+        chunked(&format!("0\r\nx: {filler}\r\n\r\n"))
+    };
+    let extension = |bytes: usize| format!(";{}", "a".repeat(bytes - 1));
+    let line = |bytes: usize| chunked(&format!("2{}\r\nok\r\n0\r\n\r\n", extension(bytes)));
+    let tiny = |count: usize| {
+        let chunk = format!("1{}\r\nx\r\n", extension(4000));
+        chunked(&(chunk.repeat(count) + "0\r\n\r\n"))
+    };
+    let rows = [
+        (trailers(16 << 10), true),
+        (trailers((16 << 10) + 1), false),
+        (line(4000), true),
+        (line((4 << 10) + 1), false),
+        (tiny(3), true),
+        (tiny(6), false),
+    ];
+    for (answer, taken) in rows {
+        let result = receive(HttpTransport::new(), answer.as_bytes(), answer.len()).await;
+        assert_eq!(result.is_ok(), taken, "{} bytes: {result:?}", answer.len());
+    }
+}

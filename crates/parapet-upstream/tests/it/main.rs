@@ -24,6 +24,9 @@ mod cancel;
 /// Which bytes of an origin are a response, and which are refused.
 #[cfg(test)]
 mod codec;
+/// A server, a proxy and an origin over real sockets.
+#[cfg(test)]
+mod e2e;
 /// Every failure has its status, text and kind.
 #[cfg(test)]
 mod failures;

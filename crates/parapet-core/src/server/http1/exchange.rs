@@ -298,6 +298,10 @@ impl Http1 {
                     Poll::Pending => starved = true,
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => {
+                        // The head, and what came before the failure, as far as the client takes it at once.
+                        if self.write(cx).is_ok_and(|written| written) {
+                            let _ = self.flush(cx);
+                        }
                         return self.body_failed(&exchange, responding, error);
                     }
                 }
@@ -378,7 +382,7 @@ impl Http1 {
         Poll::Ready(Ok(()))
     }
 
-    /// The head is out, the rest cannot follow: closes so that the message cannot look whole (RFC 9112 §8).
+    /// The rest cannot follow: closes so that the message cannot look whole (RFC 9112 §8).
     fn body_failed(
         &mut self,
         exchange: &Exchange,

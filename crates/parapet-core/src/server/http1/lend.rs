@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use parapet_h1::{DecodeError, RequestDecoder, RequestEvent};
+use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::super::progress::{ProgressClock, ProgressRules};
@@ -26,6 +27,8 @@ pub(super) struct ReadSide {
     pub(super) decoder: RequestDecoder,
     /// Bytes to ask for at once; doubled while reads fill the room.
     want: usize,
+    /// Nothing came for a while: the next bytes are awaited without a buffer.
+    shrunk: bool,
     timer: LazyTimer,
 }
 
@@ -36,10 +39,12 @@ const FIRST_READ: usize = 2 * 1024;
 /// A larger buffer is not kept from one exchange to the next.
 const KEPT: usize = 8 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
+/// Room for the first bytes after a silence: most heads without cookies.
+const AFTER_SILENCE: usize = 1024;
 
 impl ReadSide {
     pub(super) fn new(half: ReadHalf, buffer: BytesMut, decoder: RequestDecoder) -> Self {
-        Self { half, buffer, decoder, want: FIRST_READ, timer: LazyTimer::default() }
+        Self { half, buffer, decoder, want: FIRST_READ, shrunk: false, timer: LazyTimer::default() }
     }
 
     /// Decodes what is there of the next head, in the memory of one that is done with.
@@ -54,6 +59,9 @@ impl ReadSide {
 
     /// Reads once. 0: end of file.
     pub(super) fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.shrunk {
+            return self.fill_shrunk(cx);
+        }
         let spare = self.buffer.capacity() - self.buffer.len();
         if spare < self.want / 2 {
             self.buffer.reserve(self.want);
@@ -64,6 +72,17 @@ impl ReadSide {
             self.want = (self.want * 2).min(LARGEST_READ);
         }
         Poll::Ready(Ok(read))
+    }
+
+    /// Reads once by way of the stack, so that a connection that waits keeps no buffer.
+    fn fill_shrunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut first = [0; AFTER_SILENCE];
+        let mut first = ReadBuf::new(&mut first);
+        ready!(self.half.poll_read_into(&mut first, cx))?;
+        self.shrunk = false;
+        self.buffer.reserve(FIRST_READ);
+        self.buffer.extend_from_slice(first.filled());
+        Poll::Ready(Ok(first.filled().len()))
     }
 
     /// Between exchanges: a large buffer is not worth keeping.
@@ -78,6 +97,7 @@ impl ReadSide {
     pub(super) fn shrink(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
+            self.shrunk = true;
         }
     }
 }

@@ -420,3 +420,57 @@ async fn a_client_that_ignores_goaway_does_not_hold_the_drain() {
     server.ended.await.unwrap().unwrap();
     drop(client);
 }
+
+/// Rings when it is dropped.
+struct Rings(std::sync::Arc<Notify>);
+
+impl Drop for Rings {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_the_client_resets_drops_its_request_alone() {
+    let (begun, dropped) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
+    let (start, bell) = (begun.clone(), dropped.clone());
+    let handler = handler_fn(move |request: Request| {
+        let (start, rings) = (start.clone(), Rings(bell.clone()));
+        async move {
+            if request.uri().path() == "/slow" {
+                start.notify_one();
+                std::future::pending::<()>().await;
+            }
+            std::mem::forget(rings);
+            "ok"
+        }
+    });
+    let server = serve(Server::backend().handler(handler)).await;
+    let (mut client, _) = FrameClient::connect(server.address).await;
+    client.get(1, "/slow").await;
+    begun.notified().await;
+    client.send(kind::RST_STREAM, 0, 1, &CANCEL.to_be_bytes()).await;
+    dropped.notified().await;
+    client.get(3, "/").await;
+    assert_eq!(client.response().await, (200, b"ok".to_vec()));
+}
+
+#[tokio::test]
+async fn after_its_last_request_a_connection_says_so() {
+    let server = Server::backend().max_requests_per_connection(2);
+    let server = serve(server.handler(handler_fn(|_| async { "ok" }))).await;
+    let mut peer = Peer::connect(server.address).await;
+    for close in [None, Some("close")] {
+        peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(peer.answer().await.field("connection"), close);
+    }
+    assert_eq!(peer.rest().await, b"");
+    let (mut client, _) = FrameClient::connect(server.address).await;
+    client.get(1, "/").await;
+    assert_eq!(client.response().await.0, 200);
+    client.get(3, "/").await;
+    let frames = client.rest().await;
+    let goaways: Vec<_> = frames.iter().filter_map(Frame::last_stream).collect();
+    assert_eq!(goaways, [0x7fff_ffff, 3], "{frames:?}");
+    assert!(frames.iter().any(|frame| frame.stream == 3 && frame.ends_stream()), "{frames:?}");
+}

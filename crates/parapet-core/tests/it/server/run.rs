@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::peer::Peer;
 
 const SETTINGS: &str = "PARAPET_TEST_CHILD";
+const LISTEN: &str = "PARAPET_TEST_LISTEN";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// The server of a child process; nothing in the parent's own run of the tests.
@@ -36,7 +37,7 @@ fn child() {
     });
     let mut server = Server::new()
         .handler(handler)
-        .addr("127.0.0.1:0")
+        .addr(&std::env::var(LISTEN).unwrap_or_else(|_| "127.0.0.1:0".into()))
         .workers(usize::try_from(workers).unwrap())
         .wait_before_shutdown(Duration::from_millis(wait))
         .grace_timeout(Duration::from_millis(grace))
@@ -72,13 +73,17 @@ struct Running {
 
 impl Running {
     fn start(wait: u64, grace: u64, workers: u64, socket: u64) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "server::run::child", "--nocapture", "--test-threads=1"])
             .env(SETTINGS, format!("{wait},{grace},{workers},{socket}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        Self::watch(child)
+    }
+
+    fn watch(mut child: Child) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut running = Self { child, lines, address: ([127, 0, 0, 1], 0).into() };
         running.address = running.line().parse().unwrap();
@@ -233,4 +238,31 @@ async fn a_thousand_connections_spread_over_the_workers() {
 async fn run_inside_a_runtime_is_an_error() {
     let error = Server::new().addr("127.0.0.1:0").run().unwrap_err();
     assert!(matches!(error, Error::InsideRuntime), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_socket_of_the_service_manager_is_served() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // What systemd does: the socket is descriptor 3 of a process that finds its own number beside it.
+    let script = r#"exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
+    let child = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "server::run::child", "--nocapture", "--test-threads=1"])
+        .env(SETTINGS, "0,5000,1,0")
+        .env(LISTEN, "fd:3")
+        .stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut server = Running::watch(child);
+    assert_eq!(server.address, address);
+    let mut peer = Peer::connect(address).await;
+    peer.send(GET).await;
+    assert_eq!(peer.answer().await.text(), "ok");
+    server.signal(Signal::TERM);
+    assert_eq!(server.line(), "draining");
+    assert_eq!(server.line(), "ok");
 }

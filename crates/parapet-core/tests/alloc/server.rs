@@ -1,0 +1,170 @@
+//! What connections cost: the server in a thread of its own, clients that allocate nothing while it is counted.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use parapet_core::{ConnState, Handler, Request, Response, Server, ServerHandle, handler_fn};
+use parapet_testkit::{Frame, flag, kind, literals, pseudo, setting};
+use stats_alloc::Region;
+
+use super::{ALLOCATOR, COUNTING, Ready};
+
+const GET: &[u8] = b"GET /index.html HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: test\r\n\
+    Accept: */*\r\nAccept-Encoding: gzip\r\nAccept-Language: en\r\nCookie: a=b\r\nReferer: /\r\n\r\n";
+
+/// A server that runs until it is dropped.
+struct Serving {
+    address: SocketAddr,
+    handle: ServerHandle,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Serving {
+    fn start(server: Server) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        let handle = server.handle();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let bound = server.addr("127.0.0.1:0").bind().unwrap();
+                sender.send(bound.local_addrs()[0]).unwrap();
+                let _ = bound.serve().await;
+            });
+        });
+        Self { address: receiver.recv().unwrap(), handle, thread: Some(thread) }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.handle.shutdown_now();
+        let _ = self.thread.take().map(thread::JoinHandle::join);
+    }
+}
+
+/// Bytes held since `region` began.
+fn held(region: &Region<'_, std::alloc::System>) -> i64 {
+    let change = region.change();
+    let held = i128::try_from(change.bytes_allocated).unwrap()
+        - i128::try_from(change.bytes_deallocated).unwrap();
+    i64::try_from(held).unwrap()
+}
+
+/// One request, its answer without content.
+fn ask(stream: &mut TcpStream) {
+    stream.write_all(GET).unwrap();
+    let mut answer = [0; 512];
+    let mut filled = 0;
+    while !answer[..filled].ends_with(b"\r\n\r\n") {
+        let read = stream.read(&mut answer[filled..]).unwrap();
+        assert!(read > 0, "the server closed");
+        filled += read;
+    }
+}
+
+#[test]
+fn a_warm_request_through_an_empty_chain_costs_at_most_five_allocations() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = Serving::start(Server::frontend().handler(Handler::new(Ready)));
+    let mut stream = server.connect();
+    let round = |stream: &mut TcpStream| {
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..200 {
+            ask(stream);
+        }
+        let change = region.change();
+        change.allocations + change.reallocations
+    };
+    round(&mut stream);
+    // The runner's own thread can only add.
+    let least = (0..10).map(|_| round(&mut stream)).min().unwrap();
+    assert!(least <= 5 * 200, "{} a request", least / 200);
+}
+
+#[test]
+fn an_idle_connection_keeps_at_most_six_kibibytes() {
+    const CONNECTIONS: usize = 1000;
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = Serving::start(Server::frontend().handler(Handler::new(Ready)));
+    let mut streams = Vec::with_capacity(CONNECTIONS);
+    let mut first = server.connect();
+    ask(&mut first);
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..CONNECTIONS {
+        let mut stream = server.connect();
+        ask(&mut stream);
+        streams.push(stream);
+    }
+    // What is measured is what two seconds of silence leave; a request behind them shows that the server saw the time.
+    thread::sleep(Duration::from_secs(2));
+    ask(&mut first);
+    let each = held(&region) / i64::try_from(CONNECTIONS).unwrap();
+    assert!(each <= 6 * 1024, "{each} bytes");
+}
+
+#[test]
+fn the_http2_bomb_stays_under_a_mebibyte_a_connection_and_gives_it_back() {
+    const CONNECTIONS: usize = 20;
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (closed, closes) = mpsc::channel();
+    let server = Server::backend()
+        .handler(handler_fn(|_: Request| std::future::pending::<Response>()))
+        .on_conn_state(move |_, state| {
+            if state == ConnState::Closed {
+                let _ = closed.send(());
+            }
+        });
+    let server = Serving::start(server);
+    drop(bomb(&server, 90));
+    closes.recv().unwrap();
+    let region = Region::new(ALLOCATOR);
+    // Each field one byte on the wire; below and above the number that is answered 431.
+    for references in [90, 480] {
+        let clients: Vec<_> = (0..CONNECTIONS).map(|_| bomb(&server, references)).collect();
+        let each = held(&region) / i64::try_from(CONNECTIONS).unwrap();
+        assert!(each < 1024 * 1024, "{references}: {each} bytes a connection");
+        drop(clients);
+        for _ in 0..CONNECTIONS {
+            closes.recv().unwrap();
+        }
+        let left = held(&region);
+        assert!(left < 256 * 1024, "{references}: {left} bytes are left");
+    }
+}
+
+/// A connection with 200 open streams of that many references into the static table, whose answers have no window.
+fn bomb(server: &Serving, references: usize) -> TcpStream {
+    let mut stream = server.connect();
+    let mut settings = setting::INITIAL_WINDOW_SIZE.to_be_bytes().to_vec();
+    settings.extend(0_u32.to_be_bytes());
+    let mut block = literals(pseudo("GET", "/"));
+    block.resize(block.len() + references, 0x80 | 16); // accept-encoding: gzip, deflate
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    stream.write_all(&Frame::encode(kind::SETTINGS, 0, 0, &settings)).unwrap();
+    for number in 0..200 {
+        let flags = flag::END_HEADERS | flag::END_STREAM;
+        stream.write_all(&Frame::encode(kind::HEADERS, flags, 1 + 2 * number, &block)).unwrap();
+    }
+    // The server has read all when it answers the ping.
+    stream.write_all(&Frame::encode(kind::PING, 0, 0, b"all read")).unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).unwrap();
+        let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+        let mut payload = vec![0; length];
+        stream.read_exact(&mut payload).unwrap();
+        if head[3] == kind::PING && payload == b"all read" {
+            return stream;
+        }
+    }
+}
