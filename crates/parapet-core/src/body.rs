@@ -166,6 +166,9 @@ impl Body {
     where
         F: FnMut(Frame<Bytes>) -> Frame<Bytes> + Send + 'static,
     {
+        if self.is_tunnel() {
+            return self; // the hand-over of a connection has no frames, and must be found by the server
+        }
         Self::boxed(Box::pin(MapFrames::new(self, f)), true)
     }
 
@@ -176,6 +179,9 @@ impl Body {
     where
         F: FnMut(Bytes) -> Bytes + Send + 'static,
     {
+        if self.is_tunnel() {
+            return self; // the hand-over of a connection has no frames, and must be found by the server
+        }
         Self::boxed(Box::pin(MapData::new(self, f)), true)
     }
 

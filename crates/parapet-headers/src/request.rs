@@ -379,7 +379,9 @@ impl Step {
             }
             Self::Intercept(f) => {
                 let kept = FRAMING.map(|name| lines(request.headers(), &name));
+                let host = request.headers().get(HOST).cloned();
                 f(request.headers_mut());
+                restore_host(request, host);
                 for (name, values) in FRAMING.into_iter().zip(kept) {
                     request.headers_mut().remove(&name);
                     for value in values {
@@ -395,6 +397,20 @@ impl Step {
 /// All lines of a field, to be put back.
 pub(crate) fn lines(headers: &HeaderMap, name: &HeaderName) -> Vec<HeaderValue> {
     headers.get_all(name).iter().cloned().collect()
+}
+
+/// `Host` and the authority never differ: a new one becomes both, one that is no authority or is gone is put back.
+fn restore_host(request: &mut Request, before: Option<HeaderValue>) {
+    let after = request.headers().get(HOST);
+    if after == before.as_ref() && request.headers().get_all(HOST).iter().count() <= 1 {
+        return;
+    }
+    let authority = after.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    match (authority.filter(|host| !host.as_str().contains('@')), before) {
+        (Some(authority), _) => request.set_authority(authority),
+        (None, Some(before)) => drop(request.headers_mut().try_insert(HOST, before)),
+        (None, None) => drop(request.headers_mut().remove(HOST)),
+    }
 }
 
 /// A run-time value for `Host` that is no authority is left out, with one warning.

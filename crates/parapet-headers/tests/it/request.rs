@@ -87,7 +87,16 @@ async fn a_layer_can_be_for_some_requests_only() {
 
 #[tokio::test]
 async fn host_changes_the_authority() {
-    let rows: [(headers::RequestHeaders, &str); 5] = [
+    let intercept = |host: Option<&'static str>| {
+        headers::intercept_request(move |map| match host {
+            Some(host) => drop(map.insert("host", HeaderValue::from_static(host))),
+            None => drop(map.remove("host")),
+        })
+    };
+    let rows: [(headers::RequestHeaders, &str); 8] = [
+        (intercept(Some("inter.cept")), "inter.cept inter.cept"),
+        (intercept(Some("a b")), "EXAMPLE.com:80 EXAMPLE.com:80"),
+        (intercept(None), "EXAMPLE.com:80 EXAMPLE.com:80"),
         (headers::set_request([("Host", "app.internal")]).unwrap(), "app.internal app.internal"),
         (headers::map_request("host", str::to_lowercase).unwrap(), "example.com:80 example.com:80"),
         (headers::map_request("host", |_| "a b".into()).unwrap(), "EXAMPLE.com:80 EXAMPLE.com:80"),

@@ -29,12 +29,14 @@ async fn echo() -> Serving {
             *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
             response.headers_mut().insert("upgrade", HeaderValue::from_static("echo"));
         }
-        upgrade.serve(response, |mut io| async move {
+        let response = upgrade.serve(response, |mut io| async move {
             let mut buffer = [0; 64];
             while let Ok(read @ 1..) = io.read(&mut buffer).await {
                 let _ = io.write_all(&buffer[..read]).await;
             }
-        })
+        });
+        // A layer that looks at frames changes nothing about a hand-over.
+        response.map(|body| body.map_frames(|frame| frame))
     });
     serve(Server::new().handler(handler)).await
 }
