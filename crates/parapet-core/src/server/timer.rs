@@ -6,7 +6,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// One kept timer whose deadline moves all the time.
 ///
-/// A timer operation costs 25 times as much as a comparison, and almost every deadline is moved on before it comes. So
+/// A timer operation costs far more than a comparison, and almost every deadline is moved on before it comes. So
 /// the timer is armed anew only when the wanted instant is earlier than the armed one, and when it fires early.
 #[derive(Debug, Default)]
 pub(crate) struct LazyTimer {
