@@ -117,6 +117,15 @@ impl ResponseFuture {
             state => Err(Self(state)),
         }
     }
+
+    /// As [`into_ready`](Self::into_ready), with the bare box: an answer that waits is moved around as two words.
+    pub(crate) fn into_boxed(self) -> Result<Response, BoxFuture<'static, Response>> {
+        match self.0 {
+            State::Ready(Some(response)) => Ok(response),
+            State::Ready(None) => Err(Box::pin(std::future::pending())),
+            State::Boxed(future) => Err(future),
+        }
+    }
 }
 
 impl From<Response> for ResponseFuture {

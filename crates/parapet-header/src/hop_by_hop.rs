@@ -16,7 +16,7 @@ use crate::names::{KEEP_ALIVE, PROXY_CONNECTION, X_REAL_IP};
 /// must not be able to strip what a proxy set or what the origin authorizes on. An option that is
 /// no token is skipped. Does not allocate.
 pub fn strip_connection_fields(map: &mut HeaderMap) {
-    strip(map, &CONNECTION_FIELDS);
+    strip(map, CONNECTION_FIELDS);
 }
 
 /// Removes what is meant for the next hop alone (RFC 9110 §7.6.1, §11.7).
@@ -24,13 +24,11 @@ pub fn strip_connection_fields(map: &mut HeaderMap) {
 /// As [`strip_connection_fields`], and `TE`, `Proxy-Authenticate` and `Proxy-Authorization`.
 /// `Trailer` stays, so that announced trailers reach the recipient. Does not allocate.
 pub fn strip_hop_by_hop(map: &mut HeaderMap) {
-    strip(map, &NEXT_HOP_FIELDS);
+    strip(map, NEXT_HOP_FIELDS);
 }
 
 /// `Connection` first: what it names goes before it does.
-static CONNECTION_FIELDS: [HeaderName; 5] =
-    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE];
-static NEXT_HOP_FIELDS: [HeaderName; 8] = [
+static FIELDS: [HeaderName; 8] = [
     CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
@@ -40,32 +38,54 @@ static NEXT_HOP_FIELDS: [HeaderName; 8] = [
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
 ];
+/// How many of [`FIELDS`] belong to an HTTP/1.1 connection; the others are for the next hop alone.
+const CONNECTION_FIELDS: usize = 5;
+const NEXT_HOP_FIELDS: usize = FIELDS.len();
 
-/// Removes `names` and what `Connection` names.
+/// Removes the first `fields` of [`FIELDS`] and what `Connection` names.
 ///
 /// Most messages have none or one of them, and a pass over their names costs less than looking for each.
-fn strip(map: &mut HeaderMap, names: &[HeaderName]) {
-    let mut found = 0u8;
-    for name in map.keys() {
-        // Few names have one of these lengths: 2, 7, 10, and 16 to 19.
-        if LENGTHS >> name.as_str().len().min(31) & 1 == 1
-            && let Some(index) = names.iter().position(|wanted| wanted == name)
-        {
-            found |= 1 << index;
-        }
+fn strip(map: &mut HeaderMap, fields: usize) {
+    let mut found = 0u16;
+    let mut names_fields = false;
+    for (name, value) in &*map {
+        let place = place(name);
+        found |= 1 << place;
+        names_fields |= place == 1 && !names_nothing(value);
     }
-    if found & 1 == 1 {
+    found >>= 1;
+    if names_fields {
         strip_named_by_connection(map);
     }
-    for (index, name) in names.iter().enumerate() {
+    for (index, name) in FIELDS.iter().enumerate().take(fields) {
         if found >> index & 1 == 1 {
             map.remove(name);
         }
     }
 }
 
-/// A bit for each length of a name in [`NEXT_HOP_FIELDS`].
-const LENGTHS: u32 = 1 << 2 | 1 << 7 | 1 << 10 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 19;
+/// 1 + the name's place in [`FIELDS`], 0 for any other. By length first: few names have one of these.
+#[inline]
+fn place(name: &HeaderName) -> u8 {
+    let name = name.as_str();
+    match name.len() {
+        2 if name == "te" => 6,
+        7 if name == "upgrade" => 5,
+        10 if name == "connection" => 1,
+        10 if name == "keep-alive" => 2,
+        16 if name == "proxy-connection" => 3,
+        17 if name == "transfer-encoding" => 4,
+        18 if name == "proxy-authenticate" => 7,
+        19 if name == "proxy-authorization" => 8,
+        _ => 0,
+    }
+}
+
+/// Whether a `Connection` line is what nearly everyone sends: no field bears the one name (RFC 9110 §18.4 reserves it),
+/// and the other goes in any case.
+fn names_nothing(value: &HeaderValue) -> bool {
+    matches!(value.as_bytes(), b"keep-alive" | b"close")
+}
 
 /// Removes what the `Connection` lines name, and leaves these lines empty.
 ///
@@ -107,4 +127,18 @@ fn is_protected(name: &[u8]) -> bool {
         || [HOST, CONTENT_LENGTH, COOKIE, AUTHORIZATION, X_REAL_IP]
             .iter()
             .any(|kept| name.eq_ignore_ascii_case(kept.as_str().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_has_its_place() {
+        for (index, name) in FIELDS.iter().enumerate() {
+            assert_eq!(usize::from(place(name)), index + 1, "{name}");
+        }
+        assert_eq!(place(&COOKIE), 0);
+        assert_eq!(place(&http::header::USER_AGENT), 0, "as long as Connection");
+    }
 }

@@ -36,13 +36,20 @@ impl Upstream {
                 Err(error) if !retry::is_worth_a_retry(error, upgrade) => None,
                 _ => spare.after(&result),
             };
-            let Some(next) = next else { return self.end(result, &at) };
+            let Some(next) = next else {
+                self.note(&result, &at);
+                return result;
+            };
             let (result, wait) = self.retry_wait(head, &at, result);
-            let Some(wait) = wait else { return self.end(result, &at) };
+            let Some(wait) = wait else {
+                self.note(&result, &at);
+                return result;
+            };
             if let Some(budget) = &self.budget {
                 running = budget.retry();
                 if running.is_none() {
-                    return self.end(result, &at);
+                    self.note(&result, &at);
+                    return result;
                 }
             }
             // A response that is not passed on gives its connection back before the wait.
@@ -86,11 +93,11 @@ impl Upstream {
         in_time(self.round_trip.round_trip(head, std::mem::take(body), at), at).await
     }
 
-    fn end(&self, result: Result<Response, Error>, at: &Attempt) -> Result<Response, Error> {
-        if let Err(error) = &result {
+    /// Logs the final failure.
+    fn note(&self, result: &Result<Response, Error>, at: &Attempt) {
+        if let Err(error) = result {
             self.failures.write(error, at);
         }
-        result
     }
 
     /// What can be sent after a failure of this attempt, which sends `body`.
@@ -98,8 +105,11 @@ impl Upstream {
         if at.index() >= self.backoff.retries {
             return Spare::None;
         }
+        if body.is_end_stream() {
+            return Spare::Empty;
+        }
         match body.replay() {
-            Some(copy) => Spare::Copy(copy),
+            Some(copy) => Spare::Copy(Box::new(copy)),
             None if self.retry_connect_failures => {
                 let (lender, lent) = ParkedBody::lend(std::mem::take(body));
                 *body = lender;
@@ -155,7 +165,9 @@ impl Upstream {
 /// What is left of a body that was sent.
 enum Spare {
     None,
-    Copy(Body),
+    Empty,
+    /// Boxed: few requests that may be repeated have content.
+    Copy(Box<Body>),
     Lent(Lent),
 }
 
@@ -163,7 +175,8 @@ impl Spare {
     /// The body of another attempt after this outcome.
     fn after(self, result: &Result<Response, Error>) -> Option<Body> {
         match self {
-            Self::Copy(body) => Some(body),
+            Self::Empty => Some(Body::empty()),
+            Self::Copy(body) => Some(*body),
             Self::Lent(lent) if matches!(result, Err(Error::Connect { .. })) => lent.take_back(),
             Self::None | Self::Lent(_) => None,
         }

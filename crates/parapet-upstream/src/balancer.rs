@@ -68,7 +68,10 @@ impl Picked {
         let Self { target, ticket } = self;
         at.set_picked(Arc::clone(&target));
         let result = target.send(head, body, at).await;
-        ticket.settle(result)
+        match ticket {
+            TicketKind::None => result,
+            TicketKind::Custom(ticket) => settle(ticket, result),
+        }
     }
 }
 
@@ -78,32 +81,21 @@ enum TicketKind {
     Custom(Box<dyn Ticket>),
 }
 
-impl TicketKind {
-    fn settle(self, result: Result<Response, Error>) -> Result<Response, Error> {
-        if matches!(self, Self::None) {
-            return result;
+/// Tells the outcome; what the ticket gives for it stays with the body.
+fn settle(ticket: Box<dyn Ticket>, result: Result<Response, Error>) -> Result<Response, Error> {
+    match result {
+        Ok(response) => {
+            let (head, body) = response.into_parts();
+            let body = match ticket.done(Ok(&head)) {
+                Some(guard) => body.with_guard(guard),
+                None => body,
+            };
+            Ok(Response::from_parts(head, body))
         }
-        match result {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                let body = match self.done(Ok(&head)) {
-                    Some(guard) => body.with_guard(guard),
-                    None => body,
-                };
-                Ok(Response::from_parts(head, body))
-            }
-            Err(error) => {
-                // There is no body to wait for: what the guard holds is free at once.
-                drop(self.done(Err(&error)));
-                Err(error)
-            }
-        }
-    }
-
-    fn done(self, result: Result<&ResponseHead, &Error>) -> Option<Guard> {
-        match self {
-            Self::None => None,
-            Self::Custom(ticket) => ticket.done(result),
+        Err(error) => {
+            // There is no body to wait for: what the guard holds is free at once.
+            drop(ticket.done(Err(&error)));
+            Err(error)
         }
     }
 }

@@ -7,15 +7,15 @@ use crate::deadline_body::DeadlineBody;
 use crate::response_fields::without_forbidden_trailers;
 use crate::{Attempt, Error, RoundTrip, UpgradedUpstream};
 
-/// A round trip of `custom` that keeps to the attempt's times, and passes no forbidden trailers either way.
+/// A round trip of `custom` that takes the body out, keeps to the attempt's times, and passes no forbidden trailers either way.
 pub(crate) fn round_trip<'a>(
     custom: &'a dyn RoundTrip,
     head: &'a RequestHead,
-    body: Body,
+    body: &mut Body,
     at: &'a Attempt,
-) -> impl Future<Output = Result<Response, Error>> + Send + 'a {
+) -> impl Future<Output = Result<Response, Error>> + Send + use<'a> {
     // Started here, so that the future holds no body.
-    let trip = custom.round_trip(head, without_forbidden_trailers(body), at);
+    let trip = custom.round_trip(head, without_forbidden_trailers(std::mem::take(body)), at);
     async move { in_time(trip, at).await.map(|response| finish(response, at)) }
 }
 

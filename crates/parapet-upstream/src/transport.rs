@@ -22,7 +22,7 @@ pub(crate) use self::settings::{Settings, Shared, Wire};
 pub use self::tls::{Https, HttpsTransport, OverTls};
 use crate::address::{Address, HostForm};
 use crate::pool::Endpoint;
-use crate::{Attempt, ConfigError, Error, RoundTrip, Target};
+use crate::{Attempt, ConfigError, Error, RoundTrip};
 
 /// How a target is reached. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -93,11 +93,11 @@ impl Transport {
 
     /// One round trip to `target`. On 101, and on 2xx to CONNECT, the response carries
     /// [`UpgradedUpstream`](crate::UpgradedUpstream) and a body that is not at its end.
+    /// Takes the body out.
     pub(crate) async fn send(
         &self,
-        _target: &Arc<Target>,
         head: &RequestHead,
-        body: Body,
+        body: &mut Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
         match &self.0 {

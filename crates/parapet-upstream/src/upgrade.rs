@@ -93,7 +93,9 @@ impl Way<'_> {
             // Boxed, so that the rare case does not make every request's future larger.
             return Box::pin(self.connect_as_upgrade(protocol, head, at)).await;
         }
-        check(head, self.send(head, body, at).await?)
+        let mut response = self.send(head, body, at).await?;
+        check(head, &mut response)?;
+        Ok(response)
     }
 
     async fn connect_as_upgrade(
@@ -105,8 +107,9 @@ impl Way<'_> {
         let key = Key::random(fastrand::u128(..));
         let head =
             as_upgrade(head, protocol, &key).ok_or(Error::Protocol("unsendable protocol"))?;
-        let response = self.send(&head, &mut Body::empty(), at).await?;
-        as_connected(check(&head, response)?, protocol, &key)
+        let mut response = self.send(&head, &mut Body::empty(), at).await?;
+        check(&head, &mut response)?;
+        as_connected(response, protocol, &key)
     }
 
     async fn send(
@@ -115,9 +118,8 @@ impl Way<'_> {
         body: &mut Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
-        let body = std::mem::take(body);
         match self {
-            Self::Target(target) => target.transport().send(target, head, body, at).await,
+            Self::Target(target) => target.transport().send(head, body, at).await,
             Self::Custom(custom) => custom::round_trip(custom, head, body, at).await,
         }
     }
@@ -154,7 +156,7 @@ fn as_connected(mut response: Response, protocol: &str, key: &Key) -> Result<Res
 }
 
 /// Refuses what is no final response to this request.
-fn check(head: &RequestHead, mut response: Response) -> Result<Response, Error> {
+fn check(head: &RequestHead, response: &mut Response) -> Result<(), Error> {
     let status = response.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
         if !is_chosen(&head.headers, response.headers()) {
@@ -163,7 +165,7 @@ fn check(head: &RequestHead, mut response: Response) -> Result<Response, Error> 
     } else if status.is_informational() {
         return Err(Error::Protocol("an informational response in place of a final one"));
     } else if head.method != Method::CONNECT || !status.is_success() {
-        return Ok(response);
+        return Ok(());
     }
     if response.extensions().get::<UpgradedUpstream>().is_none() {
         return Err(Error::Protocol("an upgrade without its connection"));
@@ -172,7 +174,7 @@ fn check(head: &RequestHead, mut response: Response) -> Result<Response, Error> 
         // Guards are held by the body until the tunnel takes its place.
         *response.body_mut() = Body::new(NeverEnds);
     }
-    Ok(response)
+    Ok(())
 }
 
 /// Whether the protocols of the answer are among those asked for.

@@ -299,24 +299,27 @@ impl Upstream {
         body: &mut Body,
         upgrade: Option<Upgrade>,
     ) -> Response {
-        let result = self.attempts(head, body, upgrade.is_some()).await;
-        match result.and_then(|response| self.pass_on(head, response, upgrade)) {
-            Ok(response) => response,
-            Err(error) => self.fail(head, &error),
-        }
+        let error = match self.attempts(head, body, upgrade.is_some()).await {
+            Ok(mut response) => match self.pass_on(head, &mut response, upgrade) {
+                Ok(()) => return response,
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        self.fail(head, &error)
     }
 
     /// Makes the response one of our own to the client; with a switch of protocols, hands the connections over.
     fn pass_on(
         &self,
         head: &RequestHead,
-        mut response: Response,
+        response: &mut Response,
         upgrade: Option<Upgrade>,
-    ) -> Result<Response, Error> {
+    ) -> Result<(), Error> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if !switched && (head.method != Method::CONNECT || !response.status().is_success()) {
-            response_fields::rewrite(&mut response, self.via.as_ref());
-            return Ok(response);
+            response_fields::rewrite(response, self.via.as_ref());
+            return Ok(());
         }
         let connection = response.extensions_mut().remove::<UpgradedUpstream>();
         let (Some(upgrade), Some((io, unread))) =
@@ -325,14 +328,16 @@ impl Upstream {
             return Err(Error::Protocol("an upgrade without its connection"));
         };
         let protocol = response.headers().get(UPGRADE).cloned();
-        response_fields::rewrite(&mut response, self.via.as_ref());
+        response_fields::rewrite(response, self.via.as_ref());
         if let Some(protocol) = protocol.filter(|_| switched) {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
             headers.insert(UPGRADE, protocol);
         }
         let (idle, deadline) = (self.tunnel_idle_timeout, head.deadline());
-        Ok(upgrade.serve(response, move |client| tunnel(client, io, unread, idle, deadline)))
+        let head = std::mem::take(response);
+        *response = upgrade.serve(head, move |client| tunnel(client, io, unread, idle, deadline));
+        Ok(())
     }
 
     fn fail(&self, head: &RequestHead, error: &Error) -> Response {

@@ -39,7 +39,7 @@ use super::hooks::{ConnState, ConnectionError, LocalReply};
 use super::service::ConnContext;
 use super::socket::Socket;
 use super::timer::LazyTimer;
-use crate::{Body, DrainPhase, ResponseFuture, plain_error};
+use crate::{Body, BoxFuture, DrainPhase, Response, plain_error};
 
 /// Exchanges in one poll before the task lets others run.
 const EXCHANGES_PER_POLL: u32 = 32;
@@ -60,6 +60,8 @@ pub(crate) struct Http1 {
     out: Outbox,
     encoder: ResponseEncoder,
     state: State,
+    /// Of the request that is being handled or answered.
+    exchange: Exchange,
     timer: LazyTimer,
     /// End of the connection's life, if it has one.
     ends_at: Option<Instant>,
@@ -73,20 +75,15 @@ pub(crate) struct Http1 {
 
 enum State {
     Reading(Reading),
-    Handling {
-        exchange: Exchange,
-        answer: ResponseFuture,
-    },
-    Sending {
-        exchange: Exchange,
-        responding: Responding,
-    },
+    Handling(BoxFuture<'static, Response>),
+    Sending(Responding),
     Lingering {
         until: Instant,
         left: usize,
         shut: bool,
     },
-    Tunnel(TunnelRun),
+    /// Boxed, so that every state does not have its size: states are moved at each step.
+    Tunnel(Box<TunnelRun>),
     /// Between two states; also the end.
     Closed,
 }
@@ -130,6 +127,7 @@ impl Http1 {
             out: Outbox::new(write),
             encoder: ResponseEncoder::new(),
             state: State::Reading(Reading::default()),
+            exchange: Exchange::none(),
             timer: LazyTimer::default(),
             ends_at,
             waker: None,
@@ -141,8 +139,8 @@ impl Http1 {
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Reading(reading) => self.read_head(reading, cx),
-            State::Handling { exchange, answer } => self.handle(exchange, answer, cx),
-            State::Sending { exchange, responding } => self.send(exchange, responding, cx),
+            State::Handling(answer) => self.handle(answer, cx),
+            State::Sending(responding) => self.send(responding, cx),
             State::Lingering { until, left, shut } => self.linger(until, left, shut, cx),
             State::Tunnel(mut tunnel) => {
                 if self.context.service.handle.is_forced() || tunnel.poll(cx).is_ready() {
@@ -304,46 +302,40 @@ impl Http1 {
         let ConnContext { service, conn, .. } = &self.context;
         service.stats.local_replies.add();
         service.hooks.local_reply(conn, &LocalReply { status, kind, received_at });
-        let exchange = Exchange::refused(method);
-        self.respond(exchange, plain_error(status, text))
+        self.exchange = Exchange::refused(method);
+        self.respond(plain_error(status, text))
     }
 
     /// Drives the handler.
-    fn handle(
-        &mut self,
-        mut exchange: Exchange,
-        mut answer: ResponseFuture,
-        cx: &mut Context<'_>,
-    ) -> Step {
-        if let Some(lent) = self.lent_to(&exchange) {
+    fn handle(&mut self, mut answer: BoxFuture<'static, Response>, cx: &mut Context<'_>) -> Step {
+        if let Some(lent) = self.lent() {
             lent.enter_poll();
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx)));
-        let wants_continue = self.after_poll(&exchange, cx);
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        let wants_continue = self.after_poll(cx);
         let response = match polled {
             Ok(Poll::Ready(response)) => response,
-            Ok(Poll::Pending) => return self.await_handler(exchange, answer, wants_continue, cx),
+            Ok(Poll::Pending) => return self.await_handler(answer, wants_continue, cx),
             Err(panic) => {
-                exchange.keep_alive = false;
+                self.exchange.keep_alive = false;
                 self.panicked(&*panic)
             }
         };
         drop_guarded(answer);
-        self.respond(exchange, response)
+        self.respond(response)
     }
 
     /// The handler is not done: sends 100 and other 1xx heads, and watches whether the client is still there.
     fn await_handler(
         &mut self,
-        mut exchange: Exchange,
-        answer: ResponseFuture,
+        answer: BoxFuture<'static, Response>,
         wants_continue: bool,
         cx: &mut Context<'_>,
     ) -> Step {
         if wants_continue {
             self.out.text(|out| out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n"));
         }
-        if let Some(informational) = &exchange.informational {
+        if let Some(informational) = &self.exchange.informational {
             informational.drain(&mut self.encoder, &mut self.out);
         }
         if self.context.service.handle.is_forced() {
@@ -351,12 +343,12 @@ impl Http1 {
             drop_guarded(answer);
             return Step::Done;
         }
-        if self.client_is_gone(&mut exchange, cx) || self.write(cx).is_err() {
+        if self.client_is_gone(cx) || self.write(cx).is_err() {
             drop_guarded(answer); // cancels the work
             return Step::Done;
         }
         self.know_waker(cx);
-        self.state = State::Handling { exchange, answer };
+        self.state = State::Handling(answer);
         match self.stall_timer(None, cx) {
             Poll::Ready(()) => Step::Done,
             Poll::Pending => Step::Wait,
@@ -364,14 +356,14 @@ impl Http1 {
     }
 
     /// Looks at the read side while an answer is pending. What comes is the next requests and stays undecoded.
-    fn client_is_gone(&mut self, exchange: &mut Exchange, cx: &mut Context<'_>) -> bool {
+    fn client_is_gone(&mut self, cx: &mut Context<'_>) -> bool {
         let limit = self.context.service.settings.max_header_bytes;
         let half_close = self.context.service.settings.half_close;
         let Some(read) = &mut self.read else { return false };
-        while !exchange.half_closed && read.buffer.len() < limit {
+        while !self.exchange.half_closed && read.buffer.len() < limit {
             match read.fill(cx) {
                 Poll::Pending => return false,
-                Poll::Ready(Ok(0)) if half_close => exchange.half_closed = true,
+                Poll::Ready(Ok(0)) if half_close => self.exchange.half_closed = true,
                 Poll::Ready(Ok(0) | Err(_)) => return true,
                 Poll::Ready(Ok(_)) => {}
             }
@@ -380,8 +372,8 @@ impl Http1 {
     }
 
     /// After a poll that may have read the request body: takes the read side back when the body is done with it.
-    fn after_poll(&mut self, exchange: &Exchange, cx: &mut Context<'_>) -> bool {
-        let Some(lent) = self.lent_to(exchange) else { return false };
+    fn after_poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(lent) = self.lent() else { return false };
         let (status, wants_continue) = lent.leave_poll(cx.waker());
         if status == lend::Status::Ended {
             self.read = lent.reclaim();
@@ -390,8 +382,8 @@ impl Http1 {
     }
 
     /// The cell of the request body, while it has the read side.
-    fn lent_to(&self, exchange: &Exchange) -> Option<Arc<Lent>> {
-        if exchange.has_body && self.read.is_none() { self.lent.clone() } else { None }
+    fn lent(&self) -> Option<Arc<Lent>> {
+        if self.exchange.has_body && self.read.is_none() { self.lent.clone() } else { None }
     }
 
     /// Writes what is queued. `Ok(true)`: nothing is left.
@@ -503,7 +495,7 @@ impl Http1 {
             || (service.handle.is_draining() && service.handle.wants_close(now))
     }
 
-    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> crate::Response {
+    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> Response {
         let message = panic
             .downcast_ref::<&str>()
             .copied()

@@ -24,27 +24,33 @@ use crate::{Attempt, Error, TimeoutKind, UpgradedUpstream};
 pub(crate) async fn send(
     pool: &Arc<Pool>,
     head: &RequestHead,
-    body: Body,
+    body: &mut Body,
     at: &Attempt,
 ) -> Result<Response, Error> {
-    let plan = Plan::of(head, &body, pool.settings());
-    // A second copy, where the request may be sent twice (RFC 9110 §9.2.2).
-    let spare = if plan.repeatable(head) { copy(&body) } else { None };
-    let (unit, reused) = if let Some(unit) = pool.take_idle(Instant::now(), spare.is_none()) {
+    let plan = Plan::of(head, body, pool.settings());
+    let spare = if plan.repeatable(head) { Spare::of(body) } else { Spare::None };
+    let now = Instant::now();
+    let (unit, reused) = if let Some(unit) = pool.take_idle(now, matches!(spare, Spare::None)) {
         (unit, true)
     } else {
         let out = in_time(at, Box::pin(pool.check_out())).await?;
         (out.unit, out.reused)
     };
     at.note_connection(reused, Protocol::Http1);
-    let mut exchange = Exchange::new(pool, head, at, plan, body, unit, reused);
+    let mut exchange = Exchange::new(pool, head, at, plan, std::mem::take(body), unit, reused);
     exchange.begin()?;
     match poll_fn(|cx| exchange.poll(cx)).await {
-        Ok(response) => return Ok(response),
-        Err(Failure::Fatal(error)) => return Err(exchange.fail(error)),
-        Err(Failure::Closed) => {}
+        Ok(response) => Ok(response),
+        Err(Failure::Fatal(error)) => Err(exchange.fail(error)),
+        // Boxed, so that the rare case does not make every request's future larger.
+        Err(Failure::Closed) => Box::pin(send_again(exchange, spare)).await,
     }
+}
+
+/// The connection had been closed: sends the request on another one, where that is safe.
+async fn send_again(mut exchange: Exchange<'_>, spare: Spare) -> Result<Response, Error> {
     let Again { permit, second } = exchange.closed(spare)?;
+    let (pool, at) = (exchange.pool, exchange.at);
     pool.counters.replayed();
     let fresh = in_time(at, Box::pin(pool.open(permit))).await?;
     at.note_connection(false, Protocol::Http1);
@@ -95,9 +101,30 @@ impl Plan {
     }
 }
 
-/// A second, equal body, if there can be one.
-fn copy(body: &Body) -> Option<Body> {
-    if body.is_end_stream() { Some(Body::empty()) } else { body.replay() }
+/// The body of a request that may be sent twice (RFC 9110 §9.2.2).
+enum Spare {
+    None,
+    /// There is no content.
+    Empty,
+    /// Boxed: few requests that may be repeated have content.
+    Copy(Box<Body>),
+}
+
+impl Spare {
+    fn of(body: &Body) -> Self {
+        if body.is_end_stream() {
+            return Self::Empty;
+        }
+        body.replay().map_or(Self::None, |copy| Self::Copy(Box::new(copy)))
+    }
+
+    fn into_body(self) -> Option<Body> {
+        match self {
+            Self::None => None,
+            Self::Empty => Some(Body::empty()),
+            Self::Copy(body) => Some(*body),
+        }
+    }
 }
 
 /// Bounds the wait for a connection by the deadline of the attempt.
@@ -352,12 +379,12 @@ impl<'a> Exchange<'a> {
 
     /// The connection ended before the head: whether the request may be sent again, as if nothing had happened. Only
     /// a reused connection can have ended for a reason that has nothing to do with the request (RFC 9112 §9.3.1).
-    fn closed(&mut self, spare: Option<Body>) -> Result<Again, Error> {
+    fn closed(&mut self, spare: Spare) -> Result<Again, Error> {
         let Some(mut unit) = self.unit.take() else { return Err(lost()) };
         let bytes_sent = unit.out.written > 0;
         let stale = self.reused && !unit.received;
         let permit = unit.take_permit();
-        match spare {
+        match spare.into_body() {
             _ if stale && !bytes_sent => Ok(Again { permit, second: Second::Rest(unit) }),
             Some(copy) if stale => Ok(Again { permit, second: Second::Copy(copy) }),
             _ => Err(Error::Closed { reused: self.reused, bytes_sent }),

@@ -59,16 +59,17 @@ impl Endpoint {
         &self.shared
     }
 
+    /// One round trip. Takes the body out.
     pub(crate) async fn send(
         &self,
         head: &RequestHead,
-        body: Body,
+        body: &mut Body,
         at: &Attempt,
     ) -> Result<Response, Error> {
         let way = self.way(head)?;
         #[cfg(feature = "http2")]
         if self.wants_h2(way, head) && Box::pin(self.has_h2(way, head, at)).await? {
-            return Box::pin(crate::h2::send(&way.pool, head, body, at)).await;
+            return Box::pin(crate::h2::send(&way.pool, head, std::mem::take(body), at)).await;
         }
         h1::send(&way.pool, head, body, at).await
     }

@@ -58,6 +58,11 @@ pub(super) struct Responding {
 }
 
 impl Exchange {
+    /// Between two requests.
+    pub(super) fn none() -> Self {
+        Self::refused(Method::GET)
+    }
+
     /// What is answered was no request.
     pub(super) fn refused(method: Method) -> Self {
         Self {
@@ -115,7 +120,7 @@ impl Http1 {
             (false, true) => Some(OfferKind::Upgrade),
             (false, false) => None,
         };
-        let mut exchange = Exchange {
+        self.exchange = Exchange {
             method: method.clone(),
             version,
             keep_alive: keep_alive && !connect,
@@ -124,7 +129,7 @@ impl Http1 {
             half_closed: false,
             informational: None,
         };
-        let body = self.lend(&mut exchange, framing, expect_continue, cx);
+        let body = self.lend(framing, expect_continue, cx);
         let mut request = Request::new(body);
         *request.extensions_mut() = recycle::extensions();
         *request.method_mut() = method;
@@ -151,40 +156,31 @@ impl Http1 {
         if service.settings.early_hints_http1 && version == Version::HTTP_11 {
             let informational = Informational::new(cx.waker());
             request.extensions_mut().insert(informational.sink());
-            exchange.informational = Some(informational);
+            self.exchange.informational = Some(informational);
         }
         let answer = catch_unwind(AssertUnwindSafe(|| service.handler.serve(request)));
         let answer = match answer {
             Ok(answer) => answer,
             Err(panic) => {
-                exchange.keep_alive = false;
+                self.exchange.keep_alive = false;
                 ResponseFuture::ready(self.panicked(&*panic))
             }
         };
-        match answer.into_ready() {
-            Ok(response) => self.respond(exchange, response),
-            Err(answer) => {
-                self.state = State::Handling { exchange, answer };
-                Step::Again
-            }
+        match answer.into_boxed() {
+            Ok(response) => self.respond(response),
+            Err(answer) => self.handle(answer, cx),
         }
     }
 
     /// The request's body. A request with content takes the read side with it.
-    fn lend(
-        &mut self,
-        exchange: &mut Exchange,
-        framing: Framing,
-        expect_continue: bool,
-        cx: &Context<'_>,
-    ) -> Body {
+    fn lend(&mut self, framing: Framing, expect_continue: bool, cx: &Context<'_>) -> Body {
         let length = match framing {
             Framing::None | Framing::Length(0) | Framing::UntilClose => return Body::empty(),
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
         let Some(side) = self.read.take() else { return Body::empty() };
-        exchange.has_body = true;
+        self.exchange.has_body = true;
         let progress = (&self.context.service.settings).into();
         let rules = BodyRules { length, expect_continue, progress };
         let lent = self.lent.get_or_insert_with(|| Arc::new(Lent::default()));
@@ -192,24 +188,25 @@ impl Http1 {
     }
 
     /// There is an answer: writes its head.
-    pub(super) fn respond(&mut self, mut exchange: Exchange, response: Response) -> Step {
+    pub(super) fn respond(&mut self, response: Response) -> Step {
         if response.extensions().get::<Abort>().is_some() {
             drop_guarded(response);
             return Step::Done;
         }
-        if let Some(informational) = exchange.informational.take() {
+        if let Some(informational) = self.exchange.informational.take() {
             informational.close();
             informational.drain(&mut self.encoder, &mut self.out);
         }
         let now = Instant::now();
-        let (head, mut body) = self.checked(&exchange, response).into_parts();
+        let (head, mut body) = self.checked(response).into_parts();
         let tunnel = body.is_tunnel();
+        let exchange = &self.exchange;
         let keep_alive = exchange.keep_alive
             && !exchange.half_closed
             && !tunnel
             && !self.wants_close(now)
             && !has_token(&head.headers, &CONNECTION, "close")
-            && !self.leaves_much_unread(&exchange);
+            && !self.leaves_much_unread();
         let framing = framing_of(&head, &body);
         let date = http_date_at(now);
         let context = RequestContext { version: exchange.version, method: &exchange.method };
@@ -229,12 +226,13 @@ impl Http1 {
             discard(std::mem::take(&mut body));
         }
         let responding = Responding { body, complete, tunnel, began: now };
-        self.state = State::Sending { exchange, responding };
+        self.state = State::Sending(responding);
         Step::Again
     }
 
     /// Replaces what cannot be sent.
-    fn checked(&self, exchange: &Exchange, response: Response) -> Response {
+    fn checked(&self, response: Response) -> Response {
+        let exchange = &self.exchange;
         let status = response.status();
         let fits_offer = match exchange.offer {
             Some(OfferKind::Upgrade) => status == StatusCode::SWITCHING_PROTOCOLS,
@@ -275,8 +273,8 @@ impl Http1 {
     }
 
     /// Whether so much of the request body is unread that reading on would cost more than a new connection.
-    fn leaves_much_unread(&self, exchange: &Exchange) -> bool {
-        let Some(lent) = self.lent_to(exchange) else { return false };
+    fn leaves_much_unread(&self) -> bool {
+        let Some(lent) = self.lent() else { return false };
         match lent.status() {
             Status::Ended => false,
             Status::Failed => true,
@@ -285,16 +283,11 @@ impl Http1 {
     }
 
     /// Sends head and body.
-    pub(super) fn send(
-        &mut self,
-        mut exchange: Exchange,
-        mut responding: Responding,
-        cx: &mut Context<'_>,
-    ) -> Step {
+    pub(super) fn send(&mut self, mut responding: Responding, cx: &mut Context<'_>) -> Step {
         loop {
             let mut starved = false;
             while !responding.complete && !starved && !self.out.is_full() {
-                match self.poll_response_body(&exchange, &mut responding, cx) {
+                match self.poll_response_body(&mut responding, cx) {
                     Poll::Pending => starved = true,
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => {
@@ -302,14 +295,14 @@ impl Http1 {
                         if self.write(cx).is_ok_and(|written| written) {
                             let _ = self.flush(cx);
                         }
-                        return self.body_failed(&exchange, responding, error);
+                        return self.body_failed(responding, error);
                     }
                 }
             }
             let Ok(written) = self.write(cx) else { return client_gone(responding) };
             if written && (starved || responding.complete) {
                 match self.flush(cx) {
-                    Ok(true) if responding.complete => return self.finish(&exchange, responding),
+                    Ok(true) if responding.complete => return self.finish(responding),
                     Ok(_) => {}
                     Err(_) => return client_gone(responding),
                 }
@@ -321,7 +314,7 @@ impl Http1 {
                 self.out.half.reset_on_close();
                 return client_gone(responding);
             }
-            if self.client_is_gone(&mut exchange, cx) {
+            if self.client_is_gone(cx) {
                 return client_gone(responding);
             }
             self.know_waker(cx);
@@ -331,7 +324,7 @@ impl Http1 {
                 discard(responding.body);
                 return Step::Done;
             }
-            self.state = State::Sending { exchange, responding };
+            self.state = State::Sending(responding);
             return Step::Wait;
         }
     }
@@ -339,11 +332,10 @@ impl Http1 {
     /// Takes one frame of the response body and queues it.
     fn poll_response_body(
         &mut self,
-        exchange: &Exchange,
         responding: &mut Responding,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), BodyError>> {
-        let lent = self.lent_to(exchange);
+        let lent = self.lent();
         if let Some(lent) = &lent {
             lent.enter_poll();
         }
@@ -351,7 +343,7 @@ impl Http1 {
         let polled =
             catch_unwind(AssertUnwindSafe(|| http_body::Body::poll_frame(Pin::new(body), cx)));
         if lent.is_some() {
-            self.after_poll(exchange, cx);
+            self.after_poll(cx);
         }
         let frame = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
@@ -383,14 +375,9 @@ impl Http1 {
     }
 
     /// The rest cannot follow: closes so that the message cannot look whole (RFC 9112 §8).
-    fn body_failed(
-        &mut self,
-        exchange: &Exchange,
-        responding: Responding,
-        error: BodyError,
-    ) -> Step {
+    fn body_failed(&mut self, responding: Responding, error: BodyError) -> Step {
         discard(responding.body);
-        if exchange.version == Version::HTTP_10 {
+        if self.exchange.version == Version::HTTP_10 {
             self.out.half.reset_on_close(); // an end of file would be its end
         }
         let error = ResponseError::new("core", "response_body", error);
@@ -399,13 +386,13 @@ impl Http1 {
     }
 
     /// The message is out.
-    fn finish(&mut self, exchange: &Exchange, responding: Responding) -> Step {
+    fn finish(&mut self, responding: Responding) -> Step {
         if responding.tunnel {
             return self.start_tunnel(responding.body);
         }
         discard(responding.body);
         let closes = self.encoder.closes();
-        let body_left = exchange.has_body && self.read.is_none();
+        let body_left = self.exchange.has_body && self.read.is_none();
         if body_left {
             self.read = self.lent.as_ref().and_then(|lent| lent.reclaim());
         }
@@ -420,7 +407,7 @@ impl Http1 {
                 }
             }
         }
-        if closes || exchange.half_closed {
+        if closes || self.exchange.half_closed {
             return self.start_linger();
         }
         read.decoder.next_message();
@@ -438,7 +425,7 @@ impl Http1 {
         self.context.service.hooks.state(&self.context.conn, ConnState::Upgraded);
         match TunnelRun::start(*read, out, body, self.context.service.handle.clone()) {
             Some(tunnel) => {
-                self.state = State::Tunnel(tunnel);
+                self.state = State::Tunnel(Box::new(tunnel));
                 Step::Again
             }
             None => Step::Done,
