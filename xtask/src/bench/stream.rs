@@ -19,7 +19,7 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<()> {
         if let Some(why) = proxy.build(workspace)? {
             return Err(Error::Missing { what: proxy.name().to_owned(), fix: why });
         }
-        for (direction, path) in [("down", "/1g"), ("up", "/upload")] {
+        for (direction, path) in [("down", "/1g"), ("up", "/sink")] {
             measure(workspace, proxy, direction, path)?;
         }
     }
