@@ -12,7 +12,9 @@
 mod exchange;
 mod informational;
 mod lend;
+mod linger;
 mod outbox;
+mod reading;
 mod refuse;
 mod tunnel;
 
@@ -23,33 +25,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::BytesMut;
 use http::Method;
-use parapet_h1::{Connection, DecodeError, RequestDecoder, RequestEvent, ResponseEncoder};
+use parapet_h1::{Connection, RequestDecoder, ResponseEncoder};
 use tokio::time::Instant;
 
 use self::exchange::{Exchange, Responding};
 use self::lend::{Lent, ReadSide};
+use self::linger::Lingering;
 use self::outbox::Outbox;
+use self::reading::Reading;
 use self::refuse::Refusal;
 use self::tunnel::TunnelRun;
 use super::hooks::{ConnState, ConnectionError, LocalReply};
 use super::service::ConnContext;
 use super::socket::Socket;
 use super::timer::LazyTimer;
-use crate::{Body, BoxFuture, DrainPhase, Response, plain_error};
+use crate::{Body, BoxFuture, Response, plain_error};
 
 /// Exchanges in one poll before the task lets others run.
 const EXCHANGES_PER_POLL: u32 = 32;
-/// Silence after which an idle connection keeps no buffer.
-const SHRINK_AFTER: Duration = Duration::from_secs(1);
-/// What is still read of a request that nobody wants, so that its answer is not lost to a reset (RFC 9112 §9.6).
-const LINGER_BYTES: usize = 256 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(2);
-/// How long an idle connection has for a request on its way once the server no longer accepts.
-const GRACE_FOR_IDLE: Duration = Duration::from_secs(1);
 
 /// One HTTP/1.1 connection. Ready when it is over; dropped, it closes the connection.
 pub(crate) struct Http1 {
@@ -77,25 +73,11 @@ enum State {
     Reading(Reading),
     Handling(BoxFuture<'static, Response>),
     Sending(Responding),
-    Lingering {
-        until: Instant,
-        left: usize,
-        shut: bool,
-    },
+    Lingering(Lingering),
     /// Boxed, so that every state does not have its size: states are moved at each step.
     Tunnel(Box<TunnelRun>),
     /// Between two states; also the end.
     Closed,
-}
-
-/// Between messages, or inside a head.
-#[derive(Debug, Default)]
-struct Reading {
-    /// A byte of the head was there at this time.
-    begun: Option<Instant>,
-    /// Set once nothing is there to do but wait.
-    idle_since: Option<Instant>,
-    shrunk: bool,
 }
 
 #[derive(Debug)]
@@ -141,7 +123,7 @@ impl Http1 {
             State::Reading(reading) => self.read_head(reading, cx),
             State::Handling(answer) => self.handle(answer, cx),
             State::Sending(responding) => self.send(responding, cx),
-            State::Lingering { until, left, shut } => self.linger(until, left, shut, cx),
+            State::Lingering(lingering) => self.linger(lingering, cx),
             State::Tunnel(mut tunnel) => {
                 if self.context.service.handle.is_forced() || tunnel.poll(cx).is_ready() {
                     return Step::Done;
@@ -154,133 +136,9 @@ impl Http1 {
         }
     }
 
-    /// Reads until a head is complete.
-    fn read_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
-        let Some(read) = &mut self.read else { return Step::Done };
-        loop {
-            match read.next_head() {
-                Ok(RequestEvent::Head(request, framing)) => {
-                    if reading.begun.is_none() {
-                        self.context.service.hooks.state(&self.context.conn, ConnState::Active);
-                    }
-                    if reading.idle_since.is_some() {
-                        self.context.registration.set_idle(false, Instant::now());
-                    }
-                    return self.begin(request, framing, cx);
-                }
-                Ok(RequestEvent::NeedMore) => {}
-                Ok(_) => return self.refuse(DecodeError::OutOfTurn.into(), Instant::now()),
-                Err(error) => return self.refuse(error.into(), Instant::now()),
-            }
-            if reading.begun.is_none() && !read.decoder.is_idle() {
-                let now = Instant::now();
-                reading.begun = Some(now);
-                if reading.idle_since.is_some() {
-                    self.context.registration.set_idle(false, now);
-                }
-                self.context.service.hooks.state(&self.context.conn, ConnState::Active);
-            }
-            match read.fill(cx) {
-                Poll::Ready(Ok(0)) => return Step::Done,
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => {
-                    let error = ConnectionError::Io(error.kind());
-                    self.context.service.hooks.failed(&self.context.conn, &error);
-                    return Step::Done;
-                }
-                Poll::Pending => break,
-            }
-        }
-        self.wait_for_head(reading, cx)
-    }
-
-    /// Nothing is there: what may end the wait beside a byte.
-    fn wait_for_head(&mut self, mut reading: Reading, cx: &mut Context<'_>) -> Step {
-        let service = Arc::clone(&self.context.service);
-        let settings = &service.settings;
-        let idle_since = if let Some(since) = reading.idle_since {
-            since
-        } else {
-            let now = Instant::now();
-            if reading.begun.is_none() {
-                self.context.registration.set_idle(true, now);
-            }
-            *reading.idle_since.insert(now)
-        };
-        self.know_waker(cx);
-        if service.handle.is_forced() || (reading.begun.is_none() && self.must_leave()) {
-            return Step::Done;
-        }
-        let first = self.context.conn.requests_served() == 0;
-        let after = |from: Instant, timeout: Option<Duration>| {
-            timeout.and_then(|timeout| from.checked_add(timeout))
-        };
-        let mut deadline = Nearest::default();
-        if first {
-            deadline.at(
-                after(self.context.conn.accepted_at(), settings.first_request_timeout),
-                "first_request_timeout",
-            );
-        }
-        match reading.begun {
-            Some(begun) => {
-                deadline.at(after(begun, settings.read_header_timeout), "read_header_timeout");
-            }
-            None if first => {
-                deadline.at(after(idle_since, settings.first_byte_timeout), "first_byte_timeout");
-            }
-            None => {
-                deadline.at(after(idle_since, settings.idle_timeout), "idle_timeout");
-                deadline.at(self.ends_at, "max_connection_age");
-            }
-        }
-        if reading.begun.is_none() {
-            deadline.at(self.grace_ends, "grace");
-            if !reading.shrunk {
-                deadline.at(idle_since.checked_add(SHRINK_AFTER), "shrink");
-            }
-        }
-        if self.timer.poll(deadline.instant, cx).is_pending() {
-            self.state = State::Reading(reading);
-            return Step::Wait;
-        }
-        match deadline.which {
-            "shrink" => {
-                if let Some(read) = &mut self.read {
-                    read.shrink();
-                }
-                self.out.shrink();
-                reading.shrunk = true;
-                self.state = State::Reading(reading);
-                Step::Again
-            }
-            "read_header_timeout" => {
-                self.timed_out("read_header_timeout");
-                self.refuse(Refusal::TIMEOUT, reading.begun.unwrap_or(idle_since))
-            }
-            which => {
-                self.timed_out(which);
-                Step::Done
-            }
-        }
-    }
-
     fn timed_out(&self, which: &'static str) {
         self.context.service.stats.timeouts.add();
         self.context.service.hooks.failed(&self.context.conn, &ConnectionError::Timeout(which));
-    }
-
-    /// Whether an idle connection has to go now; notes from when on it has to.
-    fn must_leave(&mut self) -> bool {
-        if self.context.registration.control.is_evicted() {
-            return true;
-        }
-        if self.grace_ends.is_none()
-            && self.context.service.handle.drain_phase() >= DrainPhase::Grace
-        {
-            self.grace_ends = Some(Instant::now() + GRACE_FOR_IDLE);
-        }
-        false
     }
 
     /// Tells the registry whom to wake. The registry's lock is taken only when the waker is a new one.
@@ -435,53 +293,6 @@ impl Http1 {
         self.timed_out(deadline.which);
         self.out.half.reset_on_close();
         Poll::Ready(())
-    }
-
-    /// Reads and forgets, so that the client reads our answer before a reset can take it away.
-    fn linger(
-        &mut self,
-        until: Instant,
-        mut left: usize,
-        mut shut: bool,
-        cx: &mut Context<'_>,
-    ) -> Step {
-        if !shut {
-            shut = self.out.half.poll_shutdown(cx).is_ready();
-        }
-        let read = match &mut self.read {
-            Some(read) => read,
-            None => match self.lent.as_ref().and_then(|lent| lent.reclaim()) {
-                Some(read) => self.read.insert(read),
-                None => return Step::Done,
-            },
-        };
-        loop {
-            left = left.saturating_sub(read.buffer.len());
-            read.buffer.clear();
-            if left == 0 {
-                return Step::Done;
-            }
-            match read.fill(cx) {
-                Poll::Ready(Ok(0) | Err(_)) if shut => return Step::Done,
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(0) | Err(_)) | Poll::Pending => break,
-            }
-        }
-        if self.context.service.handle.is_forced() || self.timer.poll(Some(until), cx).is_ready() {
-            return Step::Done;
-        }
-        self.know_waker(cx);
-        self.state = State::Lingering { until, left, shut };
-        Step::Wait
-    }
-
-    fn start_linger(&mut self) -> Step {
-        self.state = State::Lingering {
-            until: Instant::now() + LINGER_TIME,
-            left: LINGER_BYTES,
-            shut: false,
-        };
-        Step::Again
     }
 
     /// Whether this answer has to say that the connection closes, for reasons that are not the client's.
