@@ -112,6 +112,13 @@ pub trait RequestExt: Head {
             }
             None => PathAndQuery::try_from(raw)?,
         };
+        self.set_path_and_query(target);
+        Ok(())
+    }
+
+    /// Replaces path and query together; [`original_target`](Self::original_target) stays. A CONNECT to an authority, which
+    /// has neither, is left as it is.
+    fn set_path_and_query(&mut self, target: PathAndQuery) {
         let mut parts = self.uri().clone().into_parts();
         let received = parts.path_and_query.replace(target);
         if let Ok(uri) = Uri::from_parts(parts) {
@@ -122,7 +129,6 @@ pub trait RequestExt: Head {
                 *original = received;
             }
         }
-        Ok(())
     }
 
     /// Pattern of the innermost host block that matched.
