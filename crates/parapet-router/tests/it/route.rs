@@ -1,6 +1,12 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
 use http::{HeaderValue, Method, StatusCode, Uri};
 use parapet_core::{
     Body, Handler, Middleware, Request, RequestExt, Response, ResponseError, from_fn, handler_fn,
+    handler_fn_with,
 };
 use parapet_router::{Router, RouterBuilder};
 use proptest::prelude::*;
@@ -97,6 +103,21 @@ async fn the_root_takes_everything_and_replaces_falling_through() {
             ("/a/x", "/a"),
             ("*", "next"),
             ("a.test:443", "next"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_end_takes_the_slash_alone() {
+    check(
+        &["/x/{$}"],
+        &[
+            ("/x/", "/x/{$}"),
+            ("/x/.", "/x/{$}"),
+            ("/x/y", "next"),
+            ("/x/y/", "next"),
+            ("/x", "301"),
         ],
     )
     .await;
@@ -251,6 +272,27 @@ async fn a_table_is_replaced_while_serving() {
     assert_eq!(ask(&handler, "/b").await.0, "/b");
     live.replace(Router::builder().build().unwrap());
     assert_eq!(ask(&handler, "/b").await.0, "next");
+}
+
+#[tokio::test]
+async fn a_request_in_flight_finishes_on_the_table_it_started_with_which_is_then_freed() {
+    let table = Arc::new("old");
+    let alive = Arc::downgrade(&table);
+    let slow = handler_fn_with(table, |table, _| async move {
+        tokio::task::yield_now().await;
+        *table
+    });
+    let (layer, live) = Router::builder().handle("/a", slow).build().unwrap().live();
+    let handler = layer.wrap(answering("next"));
+    let mut in_flight = handler.serve(request("/a"));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut in_flight).poll(&mut cx).is_pending());
+    live.replace(Router::builder().handle("/a", answering("new")).build().unwrap());
+    assert_eq!(ask(&handler, "/a").await.0, "new");
+    assert!(alive.strong_count() > 0);
+    let body = in_flight.await.into_body().collect(8).await.unwrap();
+    assert_eq!(body.data(), "old");
+    assert_eq!(alive.strong_count(), 0, "the old table is gone with its last request");
 }
 
 #[test]

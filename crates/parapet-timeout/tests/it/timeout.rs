@@ -163,6 +163,20 @@ async fn a_custom_handler_sees_the_head_with_an_empty_body_and_takes_its_time() 
 struct Mark(u8);
 
 #[tokio::test(start_paused = true)]
+async fn the_upload_of_the_client_is_part_of_the_time() {
+    let reading = handler_fn(|request: Request| async move {
+        request.into_body().collect(1024).await.map(|_| "read")
+    });
+    let handler = Timeout::new(ms(20)).wrap(reading);
+    let (sender, body) = Body::channel(1);
+    assert_eq!(
+        timed(&handler, request().map(|_| body)).await,
+        (504, "Gateway Timeout\n".into(), 20)
+    );
+    assert!(sender.data("more").await.is_err(), "nobody reads on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_after_the_head_is_left_alone() {
     let inner = handler_fn(|_| async {
         sleep(ms(10)).await;

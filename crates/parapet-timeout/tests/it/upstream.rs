@@ -138,3 +138,15 @@ async fn the_answer_to_head_is_a_head() {
     assert_eq!((answer.status, answer.field("content-length")), (504, Some("16")));
     assert_eq!(client.rest().await, b"");
 }
+
+#[tokio::test]
+async fn a_panic_of_the_predicate_is_the_handlers() {
+    let panicking = |_: &parapet_core::Request| panic!("of the predicate");
+    let timeout: Box<dyn Middleware> = Box::new(Timeout::new(ms(50)).skip_if(panicking));
+    let deadline: Box<dyn Middleware> = Box::new(RequestDeadline::new(ms(50)).skip_if(panicking));
+    for layer in [timeout, deadline] {
+        let mut client = RawClient::connect(serve(layer).await).await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        assert_eq!(client.answer().await.status, 500);
+    }
+}
