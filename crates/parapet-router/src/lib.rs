@@ -71,6 +71,7 @@
 
 mod error;
 mod hosts;
+mod literals;
 mod params;
 mod path_pattern;
 mod pattern;

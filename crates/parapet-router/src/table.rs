@@ -6,7 +6,7 @@ use http::uri::Authority;
 use crate::Error;
 use crate::hosts::Hosts;
 use crate::pattern::Pattern;
-use crate::tree::{Hit, Query, Tree};
+use crate::tree::{Hit, Tree, Walk};
 
 /// All patterns of a router, checked together. Immutable, read without locks.
 #[derive(Debug, Default)]
@@ -67,13 +67,13 @@ impl Table {
         path: &[u8],
     ) -> Found {
         let of_host = self.hosts.find(authority);
-        let find = |with_slash| self.hit(of_host, path, Query { method, with_slash });
-        let hit = find(false);
-        let is_full = hit.is_some_and(|hit| hit.is_full);
-        if !is_full
+        let mut walk = Walk::new(method, false);
+        let hit = self.hit(of_host, path, &mut walk);
+        let is_full = |hit: Option<Hit>| hit.is_some_and(|hit| hit.is_full);
+        if walk.saw_slash
             && self.settings.redirect_slash
-            && path.last() != Some(&b'/')
-            && find(true).is_some_and(|hit| hit.is_full)
+            && !is_full(hit)
+            && is_full(self.hit(of_host, path, &mut Walk::new(method, true)))
         {
             return Found::Slash;
         }
@@ -94,8 +94,8 @@ impl Table {
         methods
     }
 
-    fn hit(&self, of_host: Option<&Tree>, path: &[u8], query: Query<'_>) -> Option<Hit> {
-        self.trees(of_host).find_map(|tree| tree.find(path, query))
+    fn hit(&self, of_host: Option<&Tree>, path: &[u8], walk: &mut Walk<'_>) -> Option<Hit> {
+        self.trees(of_host).find_map(|tree| tree.find(path, walk))
     }
 
     fn trees<'a>(&'a self, of_host: Option<&'a Tree>) -> impl Iterator<Item = &'a Tree> {

@@ -1,5 +1,6 @@
 use http::Method;
 
+use crate::literals::Literals;
 use crate::path_pattern::{PathPattern, Segment, Tail};
 
 /// The paths of one host, a node for each segment: one walk along the path finds the most specific route.
@@ -11,8 +12,7 @@ pub(crate) struct Tree {
 /// What the segments up to here lead to.
 #[derive(Debug, Default)]
 struct Node {
-    /// By length, then by bytes: most are told apart without looking at a byte.
-    literals: Vec<(Box<[u8]>, Node)>,
+    literals: Literals<Node>,
     any: Option<Box<Node>>,
     whole: Slot,
     subtree: Slot,
@@ -34,12 +34,21 @@ pub(crate) struct Hit {
     pub(crate) is_full: bool,
 }
 
-/// What is looked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Query<'a> {
-    pub(crate) method: &'a Method,
+/// What is looked for, and what was seen on the way.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    method: &'a Method,
     /// A slash is read behind a path that does not end in one.
-    pub(crate) with_slash: bool,
+    with_slash: bool,
+    /// There was a node for the whole path that has routes for it with a slash: without, a second walk with the slash
+    /// would find nothing else.
+    pub(crate) saw_slash: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(method: &'a Method, with_slash: bool) -> Self {
+        Self { method, with_slash, saw_slash: false }
+    }
 }
 
 impl Tree {
@@ -57,8 +66,8 @@ impl Tree {
     }
 
     /// The most specific route for the normal path `path`.
-    pub(crate) fn find(&self, path: &[u8], query: Query<'_>) -> Option<Hit> {
-        self.root.find(path.strip_prefix(b"/"), query)
+    pub(crate) fn find(&self, path: &[u8], walk: &mut Walk<'_>) -> Option<Hit> {
+        self.root.find(path.strip_prefix(b"/"), walk)
     }
 
     /// Adds the methods of all routes of the normal path `path`.
@@ -75,43 +84,34 @@ impl Node {
         let Some((first, behind)) = segments.split_first() else { return self };
         let child = match first {
             Segment::Any => &mut **self.any.get_or_insert_default(),
-            Segment::Literal(literal) => {
-                let at = match self.search(literal) {
-                    Ok(at) => at,
-                    Err(at) => {
-                        self.literals.insert(at, (literal.clone(), Self::default()));
-                        at
-                    }
-                };
-                #[expect(clippy::indexing_slicing, reason = "found or inserted just before")]
-                let (_, child) = &mut self.literals[at];
-                child
-            }
+            Segment::Literal(literal) => self.literals.at(literal),
         };
         child.at(behind)
     }
 
     /// The most specific route below this node for `rest`, what is behind the slash after its segments; `None`: there is
     /// no slash. Literals go before names, these before subtrees; each node is looked at once at most.
-    fn find(&self, rest: Option<&[u8]>, query: Query<'_>) -> Option<Hit> {
-        let full = |route| Hit { route, is_full: true };
+    fn find(&self, rest: Option<&[u8]>, walk: &mut Walk<'_>) -> Option<Hit> {
         match rest {
-            None if !query.with_slash => self.whole.find(query.method).map(full),
+            None if !walk.with_slash => {
+                walk.saw_slash |= !(self.end.is_empty() && self.subtree.is_empty());
+                self.whole.find(walk.method).map(Hit::full)
+            }
             None | Some([]) => [&self.end, &self.subtree, &self.whole]
                 .into_iter()
-                .find_map(|slot| slot.find(query.method))
-                .map(full),
+                .find_map(|slot| slot.find(walk.method))
+                .map(Hit::full),
             Some(rest) => {
                 let (segment, behind) = split_segment(rest);
-                let below = |node: &Self| node.find(behind, query);
-                self.literal(segment)
-                    .and_then(below)
-                    .or_else(|| self.any.as_deref().and_then(below))
-                    .or_else(|| {
-                        let slots = [&self.subtree, &self.whole];
-                        let route = slots.into_iter().find_map(|slot| slot.find(query.method))?;
-                        Some(Hit { route, is_full: false })
-                    })
+                for node in [self.literals.get(segment), self.any.as_deref()].into_iter().flatten()
+                {
+                    if let Some(hit) = node.find(behind, walk) {
+                        return Some(hit);
+                    }
+                }
+                let slots = [&self.subtree, &self.whole];
+                let route = slots.into_iter().find_map(|slot| slot.find(walk.method))?;
+                Some(Hit { route, is_full: false })
             }
         }
     }
@@ -123,27 +123,26 @@ impl Node {
             seen(&self.end);
         } else {
             let (segment, behind) = split_segment(rest);
-            for node in [self.literal(segment), self.any.as_deref()].into_iter().flatten() {
+            for node in [self.literals.get(segment), self.any.as_deref()].into_iter().flatten() {
                 node.visit(behind, seen);
             }
         }
         seen(&self.subtree);
         seen(&self.whole);
     }
+}
 
-    fn literal(&self, segment: &[u8]) -> Option<&Self> {
-        let at = self.search(segment).ok()?;
-        self.literals.get(at).map(|(_, node)| node)
-    }
-
-    fn search(&self, segment: &[u8]) -> Result<usize, usize> {
-        self.literals.binary_search_by(|(literal, _)| {
-            literal.len().cmp(&segment.len()).then_with(|| (**literal).cmp(segment))
-        })
+impl Hit {
+    fn full(route: usize) -> Self {
+        Self { route, is_full: true }
     }
 }
 
 impl Slot {
+    fn is_empty(&self) -> bool {
+        self.any.is_none() && self.methods.is_empty()
+    }
+
     /// The route for `method`: of that method, for HEAD of GET, of any.
     fn find(&self, method: &Method) -> Option<usize> {
         if self.methods.is_empty() {
