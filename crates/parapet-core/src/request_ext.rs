@@ -119,7 +119,11 @@ pub trait RequestExt: Head {
     /// Replaces path and query together; [`original_target`](Self::original_target) stays. A CONNECT to an authority, which
     /// has neither, is left as it is.
     fn set_path_and_query(&mut self, target: PathAndQuery) {
-        let mut parts = self.uri().clone().into_parts();
+        if self.uri().authority().is_some() && self.uri().scheme().is_none() {
+            return;
+        }
+        // Moved out and in again: a clone would touch the counts of all the buffers that it shares.
+        let mut parts = std::mem::take(self.uri_mut()).into_parts();
         let received = parts.path_and_query.replace(target);
         if let Ok(uri) = Uri::from_parts(parts) {
             *self.uri_mut() = uri;

@@ -74,7 +74,7 @@ impl Serve for Timed {
             Some(handler) => {
                 let (head, body) = request.into_parts();
                 let fallback = Fallback { handler: handler.clone(), head: head.clone() };
-                (Request::from_parts(head, body), Some(fallback))
+                (Request::from_parts(head, body), Some(Box::new(fallback)))
             }
             None => (request, None),
         };
@@ -93,14 +93,15 @@ impl Serve for Timed {
     }
 }
 
-/// What answers in the place of next.
+/// What answers in the place of next. In a box, so that the future of those who have none is small.
 struct Fallback {
     handler: Handler,
     head: RequestHead,
 }
 
-async fn answer(expired: Error, fallback: Option<Fallback>) -> Response {
-    let Some(Fallback { handler, head }) = fallback else { return expired.answer() };
+async fn answer(expired: Error, fallback: Option<Box<Fallback>>) -> Response {
+    let Some(fallback) = fallback else { return expired.answer() };
+    let Fallback { handler, head } = *fallback;
     let mut response = handler.serve(Request::from_parts(head, Body::empty())).await;
     expired.note(&mut response);
     response
@@ -108,12 +109,20 @@ async fn answer(expired: Error, fallback: Option<Fallback>) -> Response {
 
 /// What `inner` answers before `until`; `None`: nothing, and it is dropped.
 ///
-/// The timer is armed when `inner` was pending, and is gone when the future is.
+/// The timer is made when `inner` was pending, and is gone when the future is.
 pub(crate) async fn before(until: Instant, mut inner: ResponseFuture) -> Option<Response> {
-    let mut timer = pin!(sleep_until(until));
-    poll_fn(|cx| match Pin::new(&mut inner).poll(cx) {
-        Poll::Ready(response) => Poll::Ready(Some(response)),
-        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    let mut timer = pin!(None);
+    poll_fn(|cx| {
+        if let Poll::Ready(response) = Pin::new(&mut inner).poll(cx) {
+            return Poll::Ready(Some(response));
+        }
+        if timer.is_none() {
+            timer.set(Some(sleep_until(until)));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(cx).map(|()| None),
+            None => Poll::Pending,
+        }
     })
     .await
 }
