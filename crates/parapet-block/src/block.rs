@@ -1,8 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::StatusCode;
-use parapet_core::{Handler, Middleware, Request, ResponseFuture, Serve, plain_error};
+use parapet_core::{Handler, Middleware, NotFound, Request, ResponseFuture, Serve};
 
 type Predicate = dyn Fn(&Request) -> bool + Send + Sync;
 
@@ -87,14 +86,5 @@ impl Serve for Branch {
     fn serve(&self, request: Request) -> ResponseFuture {
         let branch = if (self.predicate)(&request) { &self.inner } else { &self.next };
         branch.serve(request)
-    }
-}
-
-/// The end of an exclusive block.
-struct NotFound;
-
-impl Serve for NotFound {
-    fn serve(&self, _request: Request) -> ResponseFuture {
-        ResponseFuture::ready(plain_error(StatusCode::NOT_FOUND, "404 page not found"))
     }
 }

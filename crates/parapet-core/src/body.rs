@@ -2,6 +2,7 @@
 
 mod channel;
 mod collect;
+mod deadline;
 mod error;
 mod map;
 mod rider;
@@ -15,9 +16,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use sync_wrapper::SyncWrapper;
+use tokio::time::Instant;
 
 pub use self::channel::{SendError, Sender};
 pub use self::collect::Collected;
+use self::deadline::EndAt;
 pub use self::error::BodyError;
 use self::map::{MapData, MapFrames};
 use self::rider::Riders;
@@ -33,6 +36,8 @@ use crate::upgrade::Tunnel;
 pub struct Body {
     kind: Kind,
     riders: Riders,
+    /// When it fails if it has not ended; `None`: it takes as long as it takes.
+    end_at: Option<Pin<Box<EndAt>>>,
 }
 
 type DynBody = dyn http_body::Body<Data = Bytes, Error = BodyError> + Send;
@@ -214,6 +219,27 @@ impl Body {
         self
     }
 
+    /// Bounds the body in time: at `at` what it reads from is dropped, guards run, and it fails with
+    /// [`BodyError::Timeout`]. A tunnel is closed then. Of several deadlines the earliest holds. Length and trailers pass.
+    ///
+    /// A body that is empty or in memory needs no bound and gets none; the others cost one box. The clock runs from the
+    /// first time that the body is polled, which must be inside a tokio runtime with time, and wakes whoever polled last:
+    /// a body that nobody polls does not end by itself.
+    #[must_use]
+    pub fn with_deadline(mut self, at: Instant) -> Self {
+        match &mut self.kind {
+            Kind::Empty | Kind::Full(_) | Kind::Done => {}
+            Kind::Tunnel(tunnel) => tunnel.end_at(at),
+            Kind::Replayable { .. } | Kind::Stream(_) => {
+                let is_earlier = self.end_at.as_ref().is_none_or(|end| at < end.at());
+                if is_earlier && !self.is_end_stream() {
+                    self.end_at = Some(Box::pin(EndAt::new(at)));
+                }
+            }
+        }
+        self
+    }
+
     /// Reads the whole body, at most `limit` bytes of data.
     ///
     /// # Errors
@@ -267,6 +293,12 @@ impl Body {
         self.riders.close_tunnel(sent, received, outcome);
     }
 
+    /// Nothing more comes of it: what it read from is dropped, and its timer.
+    fn finish(&mut self) {
+        self.kind = Kind::Done;
+        self.end_at = None;
+    }
+
     fn close_if_ended(&mut self) {
         if self.is_end_stream() {
             self.riders.close(&Outcome::Complete);
@@ -287,6 +319,12 @@ impl Body {
     }
 
     fn poll_kind(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        // Before the source, which may always be ready; so the timer also wakes whoever waits for something else next.
+        if let Some(end) = &mut self.end_at
+            && end.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Some(Err(BodyError::Timeout)));
+        }
         match &mut self.kind {
             Kind::Empty | Kind::Done => Poll::Ready(None),
             Kind::Full(data) => {
@@ -325,16 +363,16 @@ impl http_body::Body for Body {
                     self.riders.count(data.len() as u64);
                 }
                 if frame.is_trailers() || self.is_end_stream() {
-                    self.kind = Kind::Done;
+                    self.finish();
                     self.riders.close(&Outcome::Complete);
                 }
             }
             None => {
-                self.kind = Kind::Done;
+                self.finish();
                 self.riders.close(&Outcome::Complete);
             }
             Some(Err(error)) => {
-                self.kind = Kind::Done;
+                self.finish();
                 self.riders.close(&Outcome::Failed(error));
             }
         }
@@ -352,7 +390,7 @@ impl http_body::Body for Body {
 
 impl From<Kind> for Body {
     fn from(kind: Kind) -> Self {
-        Self { kind, riders: Riders::default() }
+        Self { kind, ..Self::default() }
     }
 }
 

@@ -25,12 +25,15 @@ mod failure;
 mod from_fn;
 mod handle;
 mod handler;
+mod host_name;
 mod informational;
 mod live;
 mod log_record;
 mod middleware;
+mod not_found;
 mod notes;
 pub mod path;
+pub mod percent;
 pub mod prelude;
 pub mod recycle;
 mod request_ext;
@@ -61,10 +64,12 @@ pub use self::handler::{
     BoxError, BoxFuture, BoxIo, Handler, Io, Request, RequestHead, Response, ResponseFuture,
     ResponseHead, Serve, handler_fn, handler_fn_with,
 };
+pub use self::host_name::{HostName, HostNameError};
 pub use self::informational::{InformationalError, InformationalSink};
 pub use self::live::{Live, LiveLayer, live};
 pub use self::log_record::{LogFields, LogRecord, LogValue};
 pub use self::middleware::{Middleware, terminal};
+pub use self::not_found::NotFound;
 pub use self::notes::Notes;
 pub use self::request_ext::{Deadline, Head, RequestExt};
 pub use self::request_id::RequestId;

@@ -4,7 +4,10 @@ mod pattern;
 
 use std::borrow::Cow;
 
+use http::StatusCode;
+
 pub use self::pattern::{PatternError, check_pattern};
+use crate::{Response, ResponseError, plain_error};
 
 /// Why a path is refused: servers behind a proxy disagree on what it means.
 #[non_exhaustive]
@@ -23,6 +26,27 @@ pub enum PathError {
     /// An overlong UTF-8 form of `.`, `/`, `\` or NUL, which old decoders read as that character.
     #[error("the path holds an overlong UTF-8 form")]
     Overlong,
+}
+
+impl PathError {
+    /// One word for it, fit for a metric label.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::MalformedEscape => "malformed_escape",
+            Self::Nul => "nul",
+            Self::HiddenDotSegment => "hidden_dot_segment",
+            Self::Overlong => "overlong",
+        }
+    }
+
+    /// The answer to a request whose path is refused: plain error(400, `Bad Request`), with a [`ResponseError`] of the
+    /// crate `source`. A path that is passed on would dodge a layer that guards, one that is matched would open a layer
+    /// that grants.
+    pub fn answer(self, source: &'static str) -> Response {
+        let mut response = plain_error(StatusCode::BAD_REQUEST, "Bad Request");
+        response.extensions_mut().insert(ResponseError::new(source, self.kind(), self));
+        response
+    }
 }
 
 /// The normal form of the raw path `raw`: what the path *is*.

@@ -112,7 +112,18 @@ pub trait RequestExt: Head {
             }
             None => PathAndQuery::try_from(raw)?,
         };
-        let mut parts = self.uri().clone().into_parts();
+        self.set_path_and_query(target);
+        Ok(())
+    }
+
+    /// Replaces path and query together; [`original_target`](Self::original_target) stays. A CONNECT to an authority, which
+    /// has neither, is left as it is.
+    fn set_path_and_query(&mut self, target: PathAndQuery) {
+        if self.uri().authority().is_some() && self.uri().scheme().is_none() {
+            return;
+        }
+        // Moved out and in again: a clone would touch the counts of all the buffers that it shares.
+        let mut parts = std::mem::take(self.uri_mut()).into_parts();
         let received = parts.path_and_query.replace(target);
         if let Ok(uri) = Uri::from_parts(parts) {
             *self.uri_mut() = uri;
@@ -122,7 +133,6 @@ pub trait RequestExt: Head {
                 *original = received;
             }
         }
-        Ok(())
     }
 
     /// Pattern of the innermost host block that matched.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use crate::request_ext::info_mut;
 use crate::{Body, BoxFuture, BoxIo, Request, Response, ResponseError, ServerHandle, plain_error};
@@ -99,6 +100,20 @@ pub(crate) struct Tunnel {
 impl Tunnel {
     pub(crate) fn new(f: TunnelFn, response_body: Body) -> Self {
         Self { f: sync_wrapper::SyncWrapper::new(f), response_body }
+    }
+
+    /// Closes the tunnel at `at` if it is still open.
+    pub(crate) fn end_at(&mut self, at: Instant) {
+        let unbounded: TunnelFn = Box::new(|_| Box::pin(std::future::ready(())));
+        let f = std::mem::replace(&mut self.f, sync_wrapper::SyncWrapper::new(unbounded));
+        let f = f.into_inner();
+        let bounded: TunnelFn = Box::new(move |io| {
+            Box::pin(async move {
+                // Dropped unfinished, the future drops the connection.
+                let _ = tokio::time::timeout_at(at, f(io)).await;
+            })
+        });
+        self.f = sync_wrapper::SyncWrapper::new(bounded);
     }
 
     /// The tunnel's future over `io`, and what must be kept until it is done.

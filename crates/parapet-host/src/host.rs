@@ -1,9 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::StatusCode;
 use ipnet::IpNet;
-use parapet_core::{Handler, Middleware, Request, RequestExt, ResponseFuture, Serve, plain_error};
+use parapet_core::{Handler, Middleware, NotFound, Request, RequestExt, ResponseFuture, Serve};
 
 use crate::{Error, HostMatcher};
 
@@ -105,14 +104,5 @@ impl Serve for Branch {
             }
             None => self.next.serve(request),
         }
-    }
-}
-
-/// The end of an exclusive block.
-struct NotFound;
-
-impl Serve for NotFound {
-    fn serve(&self, _request: Request) -> ResponseFuture {
-        ResponseFuture::ready(plain_error(StatusCode::NOT_FOUND, "404 page not found"))
     }
 }

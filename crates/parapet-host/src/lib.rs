@@ -53,7 +53,6 @@ mod error;
 mod host;
 mod host_router;
 mod matcher;
-mod name;
 mod names;
 mod pattern;
 mod table;

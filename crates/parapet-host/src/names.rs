@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::name::is_valid;
+use parapet_core::HostName;
+
 use crate::table::Found;
 
 /// Names and wildcards, all in lower case.
@@ -52,7 +53,7 @@ fn walk<'a>(entries: &'a [Entry], host: &[u8]) -> Option<&'a Found> {
                 return Some(&entry.found);
             }
         } else if longest.is_none_or(|longest| entry.name.len() > longest.name.len())
-            && front(host, &entry.name).is_some_and(is_valid)
+            && front(host, &entry.name).is_some_and(HostName::is_valid)
         {
             longest = Some(entry);
         }
@@ -117,7 +118,7 @@ impl Many {
         }
         get(&self.names, hash, lowered).or_else(|| {
             let (at, entry) = longest?;
-            is_valid(lowered.get(..at)?).then_some(entry)
+            HostName::is_valid(lowered.get(..at)?).then_some(entry)
         })
     }
 }

@@ -1,9 +1,9 @@
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use parapet_core::{HostName, HostNameError};
 
 use crate::Error;
-use crate::name::{Name, is_valid};
 
 /// What a host pattern means. Two patterns are the same host exactly when they are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,37 +24,24 @@ impl Pattern {
     /// Parses a host pattern.
     pub(crate) fn host(text: &str) -> Result<Self, Error> {
         let owned = || text.to_owned();
-        if !text.is_ascii() {
-            return Err(Error::NotAscii(owned()));
-        }
         if text == "*" {
             return Ok(Self::Any);
-        }
-        if let Ok(address) = unbracketed(text).parse::<IpAddr>() {
-            return Ok(Self::Address(address.to_canonical()));
-        }
-        if has_port(text) {
-            return Err(Error::Port(owned()));
         }
         let (under, name) = match text.strip_prefix("*.") {
             Some(name) => (true, name),
             None => (false, text),
         };
-        if name.contains('*') {
-            return Err(Error::Wildcard(owned()));
-        }
-        match Name::parse(name) {
-            Name::Labels(labels)
-                if is_valid(labels)
-                    && labels.len() <= 253
-                    && labels.split(|byte| *byte == b'.').all(|label| label.len() <= 63) =>
-            {
+        match HostName::pattern(name) {
+            Ok(HostName::Labels(labels)) => {
                 let labels = labels.to_ascii_lowercase().into();
                 Ok(if under { Self::Under(labels) } else { Self::Name(labels) })
             }
             // `*.10.0.0.1`: an address has no labels in front.
-            Name::Address(_) if under => Err(Error::Wildcard(owned())),
-            Name::Address(address) => Ok(Self::Address(address)),
+            Ok(HostName::Address(_)) if under => Err(Error::Wildcard(owned())),
+            Ok(HostName::Address(address)) => Ok(Self::Address(address)),
+            Err(HostNameError::NotAscii) => Err(Error::NotAscii(owned())),
+            Err(HostNameError::Port) => Err(Error::Port(owned())),
+            Err(_) if name.contains('*') => Err(Error::Wildcard(owned())),
             _ => Err(Error::InvalidName(owned())),
         }
     }
@@ -78,17 +65,4 @@ impl Pattern {
 fn v4_of(net: Ipv6Net) -> Option<Ipv4Net> {
     let address = net.addr().to_ipv4_mapped()?;
     Ipv4Net::new(address, net.prefix_len().checked_sub(96)?).ok()
-}
-
-fn unbracketed(text: &str) -> &str {
-    text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text)
-}
-
-/// Whether `text` ends in a colon and digits behind a name or a bracketed address.
-fn has_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty()
-            && (!host.contains(':') || host.ends_with(']'))
-            && port.bytes().all(|digit| digit.is_ascii_digit())
-    })
 }

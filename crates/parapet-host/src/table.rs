@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::uri::Authority;
 use ipnet::IpNet;
+use parapet_core::HostName;
 
 use crate::Error;
-use crate::name::Name;
 use crate::names::{Entry, Names};
 use crate::pattern::Pattern;
 
@@ -78,10 +78,10 @@ impl Table {
 
     /// The most specific pattern that matches `authority`.
     pub(crate) fn find(&self, authority: Option<&Authority>) -> Option<&Found> {
-        let specific = match Name::of(authority) {
-            Name::Labels(host) => self.names.find(host),
-            Name::Address(address) => self.address(address),
-            Name::Other => None,
+        let specific = match HostName::of(authority) {
+            HostName::Labels(host) => self.names.find(host),
+            HostName::Address(address) => self.address(address),
+            HostName::Other => None,
         };
         specific.or(self.any.as_ref())
     }

@@ -1,8 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::StatusCode;
-use parapet_core::{Handler, Middleware, Request, RequestExt, ResponseFuture, Serve, plain_error};
+use parapet_core::{Handler, Middleware, NotFound, Request, RequestExt, ResponseFuture, Serve};
 
 use crate::Error;
 use crate::pattern::Pattern;
@@ -135,14 +134,5 @@ impl Serve for Branch {
         }
         request.set_route(Arc::clone(&self.text));
         self.inner.serve(request)
-    }
-}
-
-/// The end of an exclusive block.
-struct NotFound;
-
-impl Serve for NotFound {
-    fn serve(&self, _request: Request) -> ResponseFuture {
-        ResponseFuture::ready(plain_error(StatusCode::NOT_FOUND, "404 page not found"))
     }
 }

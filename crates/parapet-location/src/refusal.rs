@@ -1,8 +1,7 @@
 use std::borrow::Cow;
 
-use http::StatusCode;
 use parapet_core::path::PathError;
-use parapet_core::{Handler, Request, RequestExt, ResponseError, ResponseFuture, plain_error};
+use parapet_core::{Handler, Request, RequestExt, ResponseFuture};
 
 use crate::params::without_params;
 
@@ -33,15 +32,6 @@ impl Reading {
         if self.pass_bad_paths {
             return next.serve(request);
         }
-        let kind = match error {
-            PathError::MalformedEscape => "malformed_escape",
-            PathError::Nul => "nul",
-            PathError::HiddenDotSegment => "hidden_dot_segment",
-            PathError::Overlong => "overlong",
-            _ => "bad_path",
-        };
-        let mut response = plain_error(StatusCode::BAD_REQUEST, "Bad Request");
-        response.extensions_mut().insert(ResponseError::new("location", kind, error));
-        ResponseFuture::ready(response)
+        ResponseFuture::ready(error.answer("location"))
     }
 }

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use http::HeaderValue;
+use parapet_core::percent;
 
 /// A `Location` value out of texts of ours and texts of the client's, in one allocation of the exact size.
 ///
@@ -29,9 +30,7 @@ impl Part<'_> {
     fn len(self) -> usize {
         match self {
             Self::Ours(text) => text.len(),
-            Self::Clients(text) | Self::Host(text) => {
-                text.len() + 2 * encodings(text.as_bytes()).filter(|(_, encode)| *encode).count()
-            }
+            Self::Clients(text) | Self::Host(text) => percent::encoded_len(text),
         }
     }
 
@@ -42,41 +41,10 @@ impl Part<'_> {
             out.extend_from_slice(text.as_bytes());
             return;
         }
-        for (byte, encode) in encodings(text.as_bytes()) {
-            if encode {
-                out.extend_from_slice(&[b'%', hex(byte >> 4), hex(byte & 15)]);
-            } else {
-                out.push(byte);
-            }
-        }
+        percent::encode_into(text, out);
         if matches!(self, Self::Host(_)) {
             out.iter_mut().skip(at).for_each(u8::make_ascii_lowercase);
         }
-    }
-}
-
-/// Each byte of `text`, and whether it must be encoded.
-fn encodings(text: &[u8]) -> impl Iterator<Item = (u8, bool)> {
-    text.iter().enumerate().map(|(at, byte)| {
-        let encode = match byte {
-            b'%' => !text
-                .get(at + 1..at + 3)
-                .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
-            _ => !is_uri_character(*byte),
-        };
-        (*byte, encode)
-    })
-}
-
-/// Unreserved and reserved characters (RFC 3986 §2.2, §2.3).
-fn is_uri_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte)
-}
-
-fn hex(digit: u8) -> u8 {
-    match digit {
-        0..=9 => b'0' + digit,
-        _ => b'A' + (digit - 10),
     }
 }
 

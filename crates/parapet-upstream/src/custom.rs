@@ -3,7 +3,6 @@
 use parapet_core::{Body, BoxFuture, RequestHead, Response};
 use tokio::time::timeout_at;
 
-use crate::deadline_body::DeadlineBody;
 use crate::response_fields::without_forbidden_trailers;
 use crate::{Attempt, Error, RoundTrip, UpgradedUpstream};
 
@@ -37,5 +36,11 @@ fn finish(response: Response, at: &Attempt) -> Response {
     if response.extensions().get::<UpgradedUpstream>().is_some() {
         return response;
     }
-    response.map(|body| DeadlineBody::bound(without_forbidden_trailers(body), at.deadline()))
+    response.map(|body| {
+        let body = without_forbidden_trailers(body);
+        match at.deadline() {
+            Some(deadline) => body.with_deadline(deadline),
+            None => body,
+        }
+    })
 }

@@ -69,7 +69,6 @@ mod balancer;
 mod body;
 mod config_error;
 mod custom;
-mod deadline_body;
 mod dial;
 mod error;
 mod failure;

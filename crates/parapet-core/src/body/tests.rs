@@ -55,3 +55,81 @@ fn a_body_that_must_not_be_sent_is_complete_for_its_observers() {
     drop(body);
     assert_eq!(*heard.0.lock().expect("no panic"), [(Side::Response, 0, "Complete".into())]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_stream_at_its_instant_whether_it_stalls_or_flows() {
+    for flows in [false, true] {
+        let start = Instant::now();
+        let chunks = futures_util::stream::unfold((), move |()| async move {
+            let wait = if flows { 10 } else { 3_600_000 };
+            tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+            Some((Ok::<_, BodyError>(Bytes::from_static(b"x")), ()))
+        });
+        let guard = Arc::new(());
+        let heard = Arc::new(Heard::default());
+        let mut body = Body::from_stream(chunks)
+            .with_guard(Arc::clone(&guard))
+            .observe(heard.clone(), Side::Response)
+            .with_deadline(start + std::time::Duration::from_millis(55))
+            .with_deadline(start + std::time::Duration::from_secs(60));
+        let mut frames = 0;
+        let error = loop {
+            match body.frame().await {
+                Some(Ok(_)) => frames += 1,
+                other => break other,
+            }
+        };
+        assert!(matches!(error, Some(Err(BodyError::Timeout))), "{error:?}");
+        assert_eq!((Instant::now() - start).as_millis(), 55);
+        assert_eq!(frames, if flows { 5 } else { 0 });
+        assert_eq!(Arc::strong_count(&guard), 1, "guards run while the body is still held");
+        assert_eq!(heard.0.lock().expect("no panic")[0].2, "Failed(Timeout)");
+        assert!(body.frame().await.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_always_ready_ends_at_its_deadline() {
+    let endless =
+        futures_util::stream::repeat_with(|| Ok::<_, BodyError>(Bytes::from_static(b"x")));
+    let at = Instant::now() + std::time::Duration::from_millis(20);
+    let mut body = Body::from_stream(endless).with_deadline(at);
+    for _ in 0..10 {
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()));
+    }
+    tokio::time::advance(std::time::Duration::from_millis(20)).await;
+    assert!(matches!(body.frame().await, Some(Err(BodyError::Timeout))));
+}
+
+#[test]
+fn a_deadline_leaves_what_is_in_memory_and_what_is_told_of_a_stream() {
+    let past = Instant::now();
+    for body in [Body::empty(), Body::full("abc")] {
+        assert!(body.with_deadline(past).end_at.is_none());
+    }
+    let stream = Body::new(Body::full("abc")).with_deadline(past);
+    assert_eq!((stream.known_length(), stream.end_at.is_some()), (Some(3), true));
+    assert!(tunnel(Body::empty()).with_deadline(past).is_tunnel());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_closes_a_tunnel() {
+    let guard = Arc::new(());
+    let held = Arc::clone(&guard);
+    let body = Body::empty().into_tunnel(Box::new(move |io| {
+        Box::pin(async move {
+            let _held = (held, io);
+            std::future::pending::<()>().await;
+        })
+    }));
+    let start = Instant::now();
+    let mut body = body.with_deadline(start + std::time::Duration::from_millis(50));
+    let (io, mut peer) = tokio::io::duplex(8);
+    let io = crate::Upgraded::new(Bytes::new(), Box::new(io), None);
+    let (running, _kept) = body.take_tunnel().expect("a tunnel").start(io);
+    running.await;
+    assert_eq!((Instant::now() - start).as_millis(), 50);
+    assert_eq!(Arc::strong_count(&guard), 1);
+    let read = tokio::io::AsyncReadExt::read(&mut peer, &mut [0; 8]).await;
+    assert_eq!(read.expect("an end"), 0);
+}

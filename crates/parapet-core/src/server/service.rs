@@ -19,8 +19,8 @@ use crate::request_info::RequestInfo;
 use crate::trust::TrustStep;
 use crate::upgrade::Offer;
 use crate::{
-    Chain, ConnInfo, Error, Handler, Middleware, Request, RequestExt, Response, ResponseFuture,
-    Serve, ServerHandle, authority, plain_error,
+    Chain, ConnInfo, Error, Handler, Middleware, NotFound, Request, RequestExt, Response,
+    ResponseFuture, Serve, ServerHandle, authority, plain_error,
 };
 
 /// Everything that serving needs, frozen.
@@ -186,14 +186,6 @@ pub(crate) fn forget_h2c(headers: &mut HeaderMap) {
 
 fn compose(chain: &Chain, handler: Option<Handler>) -> Handler {
     chain.wrap(handler.unwrap_or_else(|| Handler::new(NotFound)))
-}
-
-struct NotFound;
-
-impl Serve for NotFound {
-    fn serve(&self, _request: Request) -> ResponseFuture {
-        ResponseFuture::ready(plain_error(StatusCode::NOT_FOUND, "404 page not found"))
-    }
 }
 
 struct InProcess(Arc<Service>);

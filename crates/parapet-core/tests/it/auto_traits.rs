@@ -33,7 +33,9 @@ fn all_public_types_are_send_sync_and_debug() {
     shared::<InformationalSink>();
     shared::<LogRecord>();
     shared::<LogValue>();
+    shared::<HostName<'static>>();
     shared::<Next>();
+    shared::<NotFound>();
     shared::<Notes>();
     shared::<Outcome<'static>>();
     shared::<Protocol>();
@@ -54,6 +56,7 @@ fn all_public_types_are_send_sync_and_debug() {
     shared::<Upgrade>();
     errors::<BodyError>();
     errors::<Error>();
+    errors::<HostNameError>();
     errors::<InformationalError>();
     errors::<LayerError>();
     errors::<SendError>();

@@ -1,7 +1,7 @@
 //! What a path is, row by row, through the public functions and the accessor.
 
 use parapet_core::path::{PathError, normal, resolve};
-use parapet_core::{Body, RequestExt as _};
+use parapet_core::{Body, RequestExt as _, ResponseError};
 
 #[track_caller]
 fn check(raw: &str, expected_normal: &str, expected_resolve: &str) {
@@ -97,4 +97,21 @@ fn set_path_keeps_query_and_original_target() {
     assert_eq!(request.uri(), "http://a/new?q=1", "unchanged by a bad path");
     request.set_path("/newer").expect("a path");
     assert_eq!(request.original_target(), "/old?q=1");
+}
+
+#[tokio::test]
+async fn a_refused_path_is_answered_with_400_and_told_by_its_kind() {
+    for (raw, kind) in [
+        ("/%zz", "malformed_escape"),
+        ("/%00", "nul"),
+        ("/a/..;/b", "hidden_dot_segment"),
+        ("/%c0%af", "overlong"),
+    ] {
+        let response = normal(raw.as_bytes()).expect_err("refused").answer("location");
+        let note = response.extensions().get::<ResponseError>().expect("a note");
+        assert_eq!((note.source(), note.kind()), ("location", kind), "{raw}");
+        assert_eq!(response.status(), 400);
+        let body = response.into_body().collect(64).await.expect("in memory");
+        assert_eq!(body.data(), "Bad Request\n");
+    }
 }

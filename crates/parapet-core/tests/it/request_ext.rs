@@ -121,6 +121,20 @@ fn the_head_has_the_same_accessors() {
 }
 
 #[test]
+fn path_and_query_are_replaced_together_and_the_original_target_stays() {
+    for (uri, expected) in
+        [("/a?b", "/c?d"), ("http://h:1/a", "http://h:1/c?d"), ("h:443", "h:443")]
+    {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = uri.parse().expect("a URI");
+        let asked = request.original_target().clone();
+        request.set_path_and_query("/c?d".parse().expect("a target"));
+        assert_eq!(request.uri(), expected);
+        assert_eq!(*request.original_target(), asked);
+    }
+}
+
+#[test]
 fn detached_facts_leave_log_id_and_notes_behind() {
     let mut request = get("/");
     request.set_log(LogRecord::new(Arc::new(Fields::default())));

@@ -15,3 +15,6 @@ mod pattern;
 /// Over sockets: the one authority, and tables replaced under load.
 #[cfg(test)]
 mod server;
+/// The host that a backend is told, as it stands on the wire.
+#[cfg(test)]
+mod wire;

@@ -1,8 +1,6 @@
-use parapet_core::{
-    BoxFuture, BoxIo, ConnMeta, ConnectionLayer, LayerError, Middleware, Request, RequestExt,
-    Server, from_fn,
-};
+use parapet_core::{BoxFuture, BoxIo, ConnMeta, ConnectionLayer, LayerError, Middleware, Server};
 use parapet_redirect::{https, non_www};
+use parapet_stripprefix::StripPrefix;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -83,11 +81,7 @@ async fn https_then_non_www_is_two_steps_on_the_same_host_first() {
 
 #[tokio::test]
 async fn the_target_is_what_the_client_asked_not_what_a_layer_made_of_it() {
-    let strip = from_fn(|mut request: Request, next| async move {
-        let path = request.uri().path().strip_prefix("/api").unwrap_or_default().to_owned();
-        request.set_path(&path).unwrap();
-        next.run(request).await
-    });
+    let strip = StripPrefix::new("/api").unwrap();
     let answer =
         raw(Server::frontend(), (strip, https()), &get("/api/x?y", "example.com", "")).await;
     assert_eq!(answer, (301, "https://example.com/api/x?y".to_owned()));
@@ -116,6 +110,33 @@ async fn odd_targets_and_hosts() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400 ") || answer.starts_with("HTTP/1.0 400 "), "{answer}");
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn over_http2_the_authority_names_the_host() {
+    let site = parapet_host::new(["example.com", "*.example.com"]).unwrap().with(https());
+    let server = Server::backend().with(site).handler(behind());
+    let connections = server.into_connections().unwrap();
+    let (client, io) = tokio::io::duplex(64 * 1024);
+    let peer = "127.0.0.1:4711".parse().unwrap();
+    let serving = tokio::spawn(connections.serve(io, ConnMeta::new(Some(peer))));
+    let (mut client, connection) = h2::client::handshake(client).await.unwrap();
+    let driving = tokio::spawn(connection);
+    for (method, uri, status, location) in [
+        ("GET", "http://example.com/a%2Fb?x=1", 301, Some("https://example.com/a%2Fb?x=1")),
+        ("POST", "http://WWW.example.com:8080/", 301, Some("https://www.example.com/")),
+        ("GET", "http://evil.test/", 200, None),
+    ] {
+        let request = http::Request::builder().method(method).uri(uri).body(()).unwrap();
+        let (response, _) = client.send_request(request, true).unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), status, "{uri}");
+        let found = response.headers().get("location").map(|location| location.to_str().unwrap());
+        assert_eq!(found, location, "{uri}");
+    }
+    drop(client);
+    driving.await.unwrap().unwrap();
     serving.await.unwrap();
 }
 
