@@ -22,6 +22,7 @@
 //! client.read_to_string(&mut answer).await?;
 //! let line = "strict-transport-security: max-age=63072000; includeSubDomains; preload\r\n";
 //! assert!(answer.contains(line));
+//! # drop(client);
 //! # serving.await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

@@ -17,6 +17,7 @@ async fn lines(server: Server, secure: bool, fields: &str) -> Vec<String> {
     client.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
+    drop(client); // else the server waits for the client to close
     serving.await.unwrap();
     let value = |line: &str| line.strip_prefix("strict-transport-security: ").map(str::to_owned);
     answer.lines().filter_map(value).collect()
