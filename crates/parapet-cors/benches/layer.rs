@@ -31,9 +31,8 @@ type Fields = &'static [(&'static str, &'static str)];
 struct Ready;
 
 impl Serve for Ready {
-    /// Leaks the request: freeing it is not part of the layer. The answer has room for fields, as one of an origin has.
-    fn serve(&self, request: Request) -> ResponseFuture {
-        std::mem::forget(request);
+    /// The answer has room for fields, as one of an origin has.
+    fn serve(&self, _: Request) -> ResponseFuture {
         let mut response = Response::new(Body::empty());
         response.headers_mut().reserve(8);
         ResponseFuture::ready(response)
@@ -54,9 +53,10 @@ fn measure(name: &str, handler: &Handler, method: &Method, fields: Fields) {
                 request
             })
             .collect();
+        let mut answers = Vec::with_capacity(requests.len());
         let start = Instant::now();
         for request in requests {
-            std::mem::forget(black_box(handler.serve(request)));
+            answers.push(black_box(handler.serve(request)));
         }
         rounds.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
     }

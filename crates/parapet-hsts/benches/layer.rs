@@ -16,9 +16,8 @@ fn main() {
 struct Ready;
 
 impl Serve for Ready {
-    /// Leaks the request: freeing it is not part of the layer. The answer has room for a field, as one of an origin has.
-    fn serve(&self, request: Request) -> ResponseFuture {
-        std::mem::forget(request);
+    /// The answer has room for a field, as one of an origin has.
+    fn serve(&self, _: Request) -> ResponseFuture {
         let mut response = Response::new(Body::empty());
         response.headers_mut().reserve(4);
         ResponseFuture::ready(response)
@@ -30,9 +29,10 @@ fn measure(name: &str, handler: &Handler) {
     let mut rounds = Vec::new();
     for _ in 0..2_001 {
         let requests: Vec<_> = (0..BATCH).map(|_| Request::new(Body::empty())).collect();
+        let mut answers = Vec::with_capacity(requests.len());
         let start = Instant::now();
         for request in requests {
-            std::mem::forget(black_box(handler.serve(request)));
+            answers.push(black_box(handler.serve(request)));
         }
         rounds.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
     }
