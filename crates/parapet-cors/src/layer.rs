@@ -37,7 +37,10 @@ impl Serve for Guarded {
             Decision::Refuse => return ResponseFuture::ready(refusal()),
         };
         match next.serve(request).into_ready() {
-            Ok(response) => ResponseFuture::ready(policy.mark(response, mark)),
+            Ok(mut response) => {
+                policy.mark(response.headers_mut(), mark);
+                ResponseFuture::ready(response)
+            }
             Err(answer) => {
                 ResponseFuture::new(Answer { answer, mark: Some((Arc::clone(policy), mark)) })
             }
@@ -59,18 +62,17 @@ impl Future for Answer {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx));
-        Poll::Ready(match this.mark.take() {
-            Some((policy, mark)) => policy.mark(response, mark),
-            None => response,
-        })
+        let mut response = ready!(this.answer.poll(cx));
+        if let Some((policy, mark)) = this.mark.take() {
+            policy.mark(response.headers_mut(), mark);
+        }
+        Poll::Ready(response)
     }
 }
 
 impl Policy {
     /// On the way out, so that there is one answer and it is ours: browsers refuse two.
-    fn mark(&self, mut response: Response, mark: Mark) -> Response {
-        let headers = response.headers_mut();
+    fn mark(&self, headers: &mut HeaderMap, mark: Mark) {
         let kept = self.keep_upstream && headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
         if !kept {
             remove_answers(headers);
@@ -81,7 +83,7 @@ impl Policy {
         let origin = match mark {
             Mark::Every => HeaderValue::from_static("*"),
             Mark::Origin(origin) => origin,
-            Mark::Vary => return response,
+            Mark::Vary => return,
         };
         if !kept {
             // A full map is left as it is: `insert` would panic there.
@@ -93,7 +95,6 @@ impl Policy {
                 let _full = headers.try_insert(ACCESS_CONTROL_EXPOSE_HEADERS, names.clone());
             }
         }
-        response
     }
 }
 

@@ -2,8 +2,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
+use http::{HeaderMap, HeaderValue};
 use parapet_core::{
     Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Scheme, Serve,
 };
@@ -28,7 +28,10 @@ impl Serve for Secured {
         let sent = policy.over_http || request.scheme() == Scheme::Https;
         let value = sent.then(|| policy.value.clone());
         match next.serve(request).into_ready() {
-            Ok(response) => ResponseFuture::ready(write(response, value)),
+            Ok(mut response) => {
+                write(response.headers_mut(), value);
+                ResponseFuture::ready(response)
+            }
             Err(answer) => ResponseFuture::new(Answer { answer, value }),
         }
     }
@@ -48,18 +51,17 @@ impl Future for Answer {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx));
-        Poll::Ready(write(response, this.value.take()))
+        let mut response = ready!(this.answer.poll(cx));
+        write(response.headers_mut(), this.value.take());
+        Poll::Ready(response)
     }
 }
 
 /// On the way out, so that exactly one line is left (RFC 6797 §7.1), and none over clear text (§7.2).
-fn write(mut response: Response, value: Option<HeaderValue>) -> Response {
-    let headers = response.headers_mut();
+fn write(headers: &mut HeaderMap, value: Option<HeaderValue>) {
     match value {
         // A full map is left as it is: `insert` would panic there.
         Some(value) => drop(headers.try_insert(STRICT_TRANSPORT_SECURITY, value)),
         None => drop(headers.remove(STRICT_TRANSPORT_SECURITY)),
     }
-    response
 }
