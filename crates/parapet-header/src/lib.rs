@@ -59,6 +59,7 @@ pub use self::names::{
     X_FORWARDED_METHOD, X_FORWARDED_PROTO, X_FORWARDED_URI, X_REAL_IP, X_REQUEST_ID,
 };
 pub use self::params::{Params, params};
+pub use self::pieces::is_token;
 pub use self::quality::{Quality, coding_quality, weighted};
 pub use self::quoted::quoted;
 pub use self::trailers::forbidden_in_trailers;

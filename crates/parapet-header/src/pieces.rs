@@ -105,8 +105,8 @@ fn unescaped(content: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Whether `bytes` is a token (RFC 9110 §5.6.2).
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
+/// Whether `bytes` is a token (RFC 9110 §5.6.2): a method, a field name, a coding. An empty one is none.
+pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
 }
 

@@ -43,6 +43,7 @@
 //!
 //! What it does not do: there is no template language; `set_with` and a closure say the same with types.
 
+mod builder;
 mod cookies;
 mod error;
 mod field;

@@ -10,9 +10,9 @@ use parapet_header::append_if_absent;
 
 use crate::field::{Pair, is_reserved};
 
-type MapText = Arc<dyn Fn(&str) -> String + Send + Sync>;
-type MapValue = Arc<dyn Fn(&HeaderValue) -> Option<HeaderValue> + Send + Sync>;
-type Make<H> = Arc<dyn Fn(&H) -> Option<HeaderValue> + Send + Sync>;
+pub(crate) type MapText = Arc<dyn Fn(&str) -> String + Send + Sync>;
+pub(crate) type MapValue = Arc<dyn Fn(&HeaderValue) -> Option<HeaderValue> + Send + Sync>;
+pub(crate) type Make<H> = Arc<dyn Fn(&H) -> Option<HeaderValue> + Send + Sync>;
 
 /// A change that needs the map and, for values made at run time, the head `H` around it.
 pub(crate) enum Operation<H: 'static> {

@@ -7,11 +7,11 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use parapet_core::{Handler, Middleware, Request, RequestExt, ResponseFuture, Serve};
 
+use crate::builder::{Builder, builder};
 use crate::field::{self, FRAMING, Kind, Message, Pair};
-use crate::operation::{Operation, warn_once};
+use crate::operation::{Make, MapText, MapValue, Operation, warn_once};
 use crate::{Error, Place};
 
-type MapHost = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 type Intercept = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
 type Change = Arc<dyn Fn(&mut Request) + Send + Sync>;
 type Condition = Arc<dyn Fn(&Request) -> bool + Send + Sync>;
@@ -27,58 +27,15 @@ pub struct RequestHeaders {
 enum Step {
     Fields(Operation<Request>),
     SetHost(Authority),
-    MapHost { f: MapHost, warned: Arc<AtomicBool> },
+    MapHost { f: MapText, warned: Arc<AtomicBool> },
     Intercept(Intercept),
     Change(Change),
 }
 
-/// Appends each value as a line of its own.
-///
-/// # Errors
-/// [`Error`]: a pair is no field, or a reserved one.
-pub fn add_request<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<RequestHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-    V: TryInto<HeaderValue> + AsRef<[u8]>,
-{
-    RequestHeaders::default().add_as("add_request", pairs)
-}
-
-/// Replaces all lines of each name by one. `Host` changes the request's authority.
-///
-/// # Errors
-/// [`Error`]: a pair is no field, or a reserved one.
-pub fn set_request<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<RequestHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-    V: TryInto<HeaderValue> + AsRef<[u8]>,
-{
-    RequestHeaders::default().set_as("set_request", pairs)
-}
-
-/// Removes all lines of each name.
-///
-/// # Errors
-/// [`Error`]: a name is none, or a reserved one.
-pub fn delete_request<N>(names: impl IntoIterator<Item = N>) -> Result<RequestHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-{
-    RequestHeaders::default().delete_as("delete_request", names)
-}
-
-/// Rewrites each line of `name`. An empty result removes the line, as does one that is no field value.
-///
-/// # Errors
-/// [`Error`]: `name` is none, or a reserved one.
-pub fn map_request<N>(
-    name: N,
-    f: impl Fn(&str) -> String + Send + Sync + 'static,
-) -> Result<RequestHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-{
-    RequestHeaders::default().map_as("map_request", name, f)
+builder! {
+    RequestHeaders, Request, "the request",
+    add_request, set_request, delete_request, map_request,
+    "`Host` changes the request's authority.", "`Host` changes the request's authority."
 }
 
 /// Hands the fields of each request to `f`. What it does to framing fields is undone.
@@ -87,165 +44,6 @@ pub fn intercept_request(f: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> 
 }
 
 impl RequestHeaders {
-    /// As [`add_request`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the operation's name everywhere; `+` would say nothing"
-    )]
-    pub fn add<N, V>(self, pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        self.add_as("add", pairs)
-    }
-
-    /// As [`set_request`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn set<N, V>(self, pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        self.set_as("set", pairs)
-    }
-
-    /// As [`delete_request`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn delete<N>(self, names: impl IntoIterator<Item = N>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        self.delete_as("delete", names)
-    }
-
-    /// As [`map_request`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn map<N>(
-        self,
-        name: N,
-        f: impl Fn(&str) -> String + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        self.map_as("map", name, f)
-    }
-
-    /// Removes every field whose name begins with `prefix` (two characters at least), reserved ones excepted.
-    ///
-    /// # Errors
-    /// [`Error::Name`].
-    pub fn delete_prefix(self, prefix: &str) -> Result<Self, Error> {
-        let prefix = field::prefix(prefix)?;
-        Ok(self.fields(Operation::DeletePrefix(prefix)))
-    }
-
-    /// Sets each field that has no line yet.
-    ///
-    /// # Errors
-    /// [`Error`]: a pair is no field, or a reserved one.
-    pub fn set_if_absent<N, V>(self, pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Add, Message::Request, "set_if_absent")?;
-        Ok(self.fields(Operation::SetIfAbsent(pairs)))
-    }
-
-    /// Appends each value that no line of its field equals.
-    ///
-    /// # Errors
-    /// [`Error`]: a pair is no field, or a reserved one.
-    pub fn append_if_absent<N, V>(
-        self,
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Add, Message::Request, "append_if_absent")?;
-        Ok(self.fields(Operation::AppendIfAbsent(pairs)))
-    }
-
-    /// Sets `name` to what `f` makes of the request; `None` does nothing. `Host` changes the request's authority.
-    ///
-    /// # Errors
-    /// [`Error`]: `name` is none, or a reserved one.
-    pub fn set_with<N>(
-        self,
-        name: N,
-        f: impl Fn(&Request) -> Option<HeaderValue> + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let place = Place { operation: "set_with", index: 0 };
-        let name = field::name(name, Kind::Set, Message::Request, place)?;
-        if name == HOST {
-            let warned = AtomicBool::new(false);
-            return Ok(self.change(move |request| {
-                if let Some(value) = f(request) {
-                    set_host(request, &value, &warned);
-                }
-            }));
-        }
-        Ok(self.fields(Operation::SetWith { name, f: Arc::new(f) }))
-    }
-
-    /// Appends what `f` makes of the request to `name`; `None` does nothing.
-    ///
-    /// # Errors
-    /// [`Error`]: `name` is none, or a reserved one.
-    pub fn add_with<N>(
-        self,
-        name: N,
-        f: impl Fn(&Request) -> Option<HeaderValue> + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let place = Place { operation: "add_with", index: 0 };
-        let name = field::name(name, Kind::Add, Message::Request, place)?;
-        Ok(self.fields(Operation::AddWith { name, f: Arc::new(f) }))
-    }
-
-    /// Rewrites each line of `name` as bytes; `None` removes it.
-    ///
-    /// # Errors
-    /// [`Error`]: `name` is none, or a reserved one.
-    pub fn map_value<N>(
-        self,
-        name: N,
-        f: impl Fn(&HeaderValue) -> Option<HeaderValue> + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let place = Place { operation: "map_value", index: 0 };
-        let name = field::name(name, Kind::Map, Message::Request, place)?;
-        if name == HOST {
-            let warned = AtomicBool::new(false);
-            return Ok(self.change(move |request| {
-                if let Some(value) = request.headers().get(HOST).and_then(&f) {
-                    set_host(request, &value, &warned);
-                }
-            }));
-        }
-        Ok(self.fields(Operation::MapValue { name, f: Arc::new(f) }))
-    }
-
     /// The whole layer only for requests for which `f` is true. Default: all.
     #[must_use]
     pub fn when(self, f: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
@@ -257,29 +55,22 @@ impl RequestHeaders {
         self.step(Step::Change(Arc::new(f)))
     }
 
-    fn add_as<N, V>(
-        self,
-        operation: &'static str,
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Add, Message::Request, operation)?;
-        Ok(if pairs.is_empty() { self } else { self.fields(Operation::Add(pairs)) })
+    fn step(mut self, step: Step) -> Self {
+        Arc::make_mut(&mut self.steps).push(step);
+        self
+    }
+}
+
+/// `Host` is set and mapped by changing the request's authority.
+impl Builder for RequestHeaders {
+    type Head = Request;
+    const MESSAGE: Message = Message::Request;
+
+    fn operation(self, operation: Operation<Request>) -> Self {
+        self.step(Step::Fields(operation))
     }
 
-    fn set_as<N, V>(
-        mut self,
-        operation: &'static str,
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Set, Message::Request, operation)?;
+    fn set_pairs(mut self, operation: &'static str, pairs: Vec<Pair>) -> Result<Self, Error> {
         let (hosts, fields): (Vec<Pair>, Vec<Pair>) =
             pairs.into_iter().partition(|(name, _)| *name == HOST);
         for (index, (_, value)) in hosts.into_iter().enumerate() {
@@ -290,46 +81,39 @@ impl RequestHeaders {
             };
             self = self.step(Step::SetHost(host));
         }
-        Ok(if fields.is_empty() { self } else { self.fields(Operation::Set(fields)) })
+        Ok(if fields.is_empty() { self } else { self.operation(Operation::Set(fields)) })
     }
 
-    fn delete_as<N>(
-        self,
-        operation: &'static str,
-        names: impl IntoIterator<Item = N>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let names = field::names(names, Message::Request, operation)?;
-        Ok(if names.is_empty() { self } else { self.fields(Operation::Delete(names)) })
-    }
-
-    fn map_as<N>(
-        self,
-        operation: &'static str,
-        name: N,
-        f: impl Fn(&str) -> String + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let name = field::name(name, Kind::Map, Message::Request, Place { operation, index: 0 })?;
-        let warned = Arc::new(AtomicBool::new(false));
-        if name == HOST {
-            let f: MapHost = Arc::new(move |host| Some(f(host)));
-            return Ok(self.step(Step::MapHost { f, warned }));
+    fn set_made(self, name: HeaderName, f: Make<Request>) -> Self {
+        if name != HOST {
+            return self.operation(Operation::SetWith { name, f });
         }
-        Ok(self.fields(Operation::Map { name, f: Arc::new(f), warned }))
+        let warned = AtomicBool::new(false);
+        self.change(move |request| {
+            if let Some(value) = f(request) {
+                set_host(request, &value, &warned);
+            }
+        })
     }
 
-    fn fields(self, operation: Operation<Request>) -> Self {
-        self.step(Step::Fields(operation))
+    fn map_text(self, name: HeaderName, f: MapText) -> Self {
+        let warned = Arc::new(AtomicBool::new(false));
+        if name != HOST {
+            return self.operation(Operation::Map { name, f, warned });
+        }
+        self.step(Step::MapHost { f, warned })
     }
 
-    fn step(mut self, step: Step) -> Self {
-        Arc::make_mut(&mut self.steps).push(step);
-        self
+    fn map_bytes(self, name: HeaderName, f: MapValue) -> Self {
+        if name != HOST {
+            return self.operation(Operation::MapValue { name, f });
+        }
+        let warned = AtomicBool::new(false);
+        self.change(move |request| {
+            if let Some(value) = request.headers().get(HOST).and_then(&*f) {
+                set_host(request, &value, &warned);
+            }
+        })
     }
 }
 
@@ -371,8 +155,8 @@ impl Step {
             Self::SetHost(host) => request.set_authority(host.clone()),
             Self::MapHost { f, warned } => {
                 let Some(host) = request.headers().get(HOST) else { return };
-                let Some(mapped) = host.to_str().ok().and_then(|host| f(host)) else { return };
-                match HeaderValue::try_from(mapped) {
+                let Ok(host) = host.to_str() else { return };
+                match HeaderValue::try_from(f(host)) {
                     Ok(value) => set_host(request, &value, warned),
                     Err(_) => warn_once(warned, &HOST),
                 }

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use http::header::CONTENT_LENGTH;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -8,10 +7,11 @@ use parapet_core::{
     Handler, Middleware, Request, RequestExt, Response, ResponseFuture, ResponseHead, Scheme, Serve,
 };
 
+use crate::Error;
+use crate::builder::{Builder, builder};
 use crate::field::{self, FRAMING, Kind, Message};
 use crate::operation::Operation;
 use crate::request::lines;
-use crate::{Error, Place};
 
 type Intercept = Arc<dyn Fn(&mut ResponseView<'_>) + Send + Sync>;
 type Change = Arc<dyn Fn(&mut ResponseHead, &Asked) + Send + Sync>;
@@ -74,53 +74,10 @@ impl ResponseView<'_> {
     }
 }
 
-/// Appends each value as a line of its own.
-///
-/// # Errors
-/// [`Error`]: a pair is no field, or a reserved one.
-pub fn add_response<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<ResponseHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-    V: TryInto<HeaderValue> + AsRef<[u8]>,
-{
-    ResponseHeaders::default().add_as("add_response", pairs)
-}
-
-/// Replaces all lines of each name by one. `Connection: close` is allowed and ends the connection behind the response.
-///
-/// # Errors
-/// [`Error`]: a pair is no field, or a reserved one.
-pub fn set_response<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<ResponseHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-    V: TryInto<HeaderValue> + AsRef<[u8]>,
-{
-    ResponseHeaders::default().set_as("set_response", pairs)
-}
-
-/// Removes all lines of each name.
-///
-/// # Errors
-/// [`Error`]: a name is none, or a reserved one.
-pub fn delete_response<N>(names: impl IntoIterator<Item = N>) -> Result<ResponseHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-{
-    ResponseHeaders::default().delete_as("delete_response", names)
-}
-
-/// Rewrites each line of `name`. An empty result removes the line, as does one that is no field value.
-///
-/// # Errors
-/// [`Error`]: `name` is none, or a reserved one.
-pub fn map_response<N>(
-    name: N,
-    f: impl Fn(&str) -> String + Send + Sync + 'static,
-) -> Result<ResponseHeaders, Error>
-where
-    N: TryInto<HeaderName> + AsRef<[u8]>,
-{
-    ResponseHeaders::default().map_as("map_response", name, f)
+builder! {
+    ResponseHeaders, ResponseHead, "the head",
+    add_response, set_response, delete_response, map_response,
+    "`Connection: close` is allowed and ends the connection behind the response.", ""
 }
 
 /// Hands the head of each response to `f`, once, with its final status.
@@ -131,149 +88,6 @@ pub fn intercept_response(
 }
 
 impl ResponseHeaders {
-    /// As [`add_response`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "the operation's name everywhere; `+` would say nothing"
-    )]
-    pub fn add<N, V>(self, pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        self.add_as("add", pairs)
-    }
-
-    /// As [`set_response`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn set<N, V>(self, pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        self.set_as("set", pairs)
-    }
-
-    /// As [`delete_response`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn delete<N>(self, names: impl IntoIterator<Item = N>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        self.delete_as("delete", names)
-    }
-
-    /// As [`map_response`], behind the operations so far.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn map<N>(
-        self,
-        name: N,
-        f: impl Fn(&str) -> String + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        self.map_as("map", name, f)
-    }
-
-    /// Removes every field whose name begins with `prefix` (two characters at least), reserved ones excepted.
-    ///
-    /// # Errors
-    /// [`Error::Name`].
-    pub fn delete_prefix(self, prefix: &str) -> Result<Self, Error> {
-        let prefix = field::prefix(prefix)?;
-        Ok(self.step(Step::Fields(Operation::DeletePrefix(prefix))))
-    }
-
-    /// Sets each field that has no line yet.
-    ///
-    /// # Errors
-    /// [`Error`]: a pair is no field, or a reserved one.
-    pub fn set_if_absent<N, V>(self, pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Add, Message::Response, "set_if_absent")?;
-        Ok(self.step(Step::Fields(Operation::SetIfAbsent(pairs))))
-    }
-
-    /// Appends each value that no line of its field equals.
-    ///
-    /// # Errors
-    /// [`Error`]: a pair is no field, or a reserved one.
-    pub fn append_if_absent<N, V>(
-        self,
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Add, Message::Response, "append_if_absent")?;
-        Ok(self.step(Step::Fields(Operation::AppendIfAbsent(pairs))))
-    }
-
-    /// Sets `name` to what `f` makes of the head; `None` does nothing.
-    ///
-    /// # Errors
-    /// [`Error`]: `name` is none, or a reserved one.
-    pub fn set_with<N>(
-        self,
-        name: N,
-        f: impl Fn(&ResponseHead) -> Option<HeaderValue> + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let place = Place { operation: "set_with", index: 0 };
-        let name = field::name(name, Kind::Set, Message::Response, place)?;
-        Ok(self.step(Step::Fields(Operation::SetWith { name, f: Arc::new(f) })))
-    }
-
-    /// Appends what `f` makes of the head to `name`; `None` does nothing.
-    ///
-    /// # Errors
-    /// [`Error`]: `name` is none, or a reserved one.
-    pub fn add_with<N>(
-        self,
-        name: N,
-        f: impl Fn(&ResponseHead) -> Option<HeaderValue> + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let place = Place { operation: "add_with", index: 0 };
-        let name = field::name(name, Kind::Add, Message::Response, place)?;
-        Ok(self.step(Step::Fields(Operation::AddWith { name, f: Arc::new(f) })))
-    }
-
-    /// Rewrites each line of `name` as bytes; `None` removes it.
-    ///
-    /// # Errors
-    /// [`Error`]: `name` is none, or a reserved one.
-    pub fn map_value<N>(
-        self,
-        name: N,
-        f: impl Fn(&HeaderValue) -> Option<HeaderValue> + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let place = Place { operation: "map_value", index: 0 };
-        let name = field::name(name, Kind::Map, Message::Response, place)?;
-        Ok(self.step(Step::Fields(Operation::MapValue { name, f: Arc::new(f) })))
-    }
-
     /// The whole layer only for responses for which `f` is true. Default: all, whatever their status.
     #[must_use]
     pub fn when(self, f: impl Fn(&ResponseHead) -> bool + Send + Sync + 'static) -> Self {
@@ -292,58 +106,6 @@ impl ResponseHeaders {
         f: impl Fn(&mut ResponseHead, &Asked) + Send + Sync + 'static,
     ) -> Self {
         self.step(Step::Change(Arc::new(f)))
-    }
-
-    fn add_as<N, V>(
-        self,
-        operation: &'static str,
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Add, Message::Response, operation)?;
-        Ok(if pairs.is_empty() { self } else { self.step(Step::Fields(Operation::Add(pairs))) })
-    }
-
-    fn set_as<N, V>(
-        self,
-        operation: &'static str,
-        pairs: impl IntoIterator<Item = (N, V)>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-        V: TryInto<HeaderValue> + AsRef<[u8]>,
-    {
-        let pairs = field::pairs(pairs, Kind::Set, Message::Response, operation)?;
-        Ok(if pairs.is_empty() { self } else { self.step(Step::Fields(Operation::Set(pairs))) })
-    }
-
-    fn delete_as<N>(
-        self,
-        operation: &'static str,
-        names: impl IntoIterator<Item = N>,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let names = field::names(names, Message::Response, operation)?;
-        Ok(if names.is_empty() { self } else { self.step(Step::Fields(Operation::Delete(names))) })
-    }
-
-    fn map_as<N>(
-        self,
-        operation: &'static str,
-        name: N,
-        f: impl Fn(&str) -> String + Send + Sync + 'static,
-    ) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName> + AsRef<[u8]>,
-    {
-        let name = field::name(name, Kind::Map, Message::Response, Place { operation, index: 0 })?;
-        let warned = Arc::new(AtomicBool::new(false));
-        Ok(self.step(Step::Fields(Operation::Map { name, f: Arc::new(f), warned })))
     }
 
     fn step(mut self, step: Step) -> Self {
@@ -370,6 +132,15 @@ impl ResponseHeaders {
             }
         }
         Response::from_parts(head, body)
+    }
+}
+
+impl Builder for ResponseHeaders {
+    type Head = ResponseHead;
+    const MESSAGE: Message = Message::Response;
+
+    fn operation(self, operation: Operation<ResponseHead>) -> Self {
+        self.step(Step::Fields(operation))
     }
 }
 

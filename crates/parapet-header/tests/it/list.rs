@@ -1,5 +1,7 @@
 use http::header::{ACCEPT, CONNECTION, TE, UPGRADE};
-use parapet_header::{X_FORWARDED_FOR, has_token, is_upgrade, list, split_commas, te_trailers};
+use parapet_header::{
+    X_FORWARDED_FOR, has_token, is_token, is_upgrade, list, split_commas, te_trailers,
+};
 
 use crate::{map, text};
 
@@ -85,5 +87,15 @@ fn upgrade_takes_both_fields() {
 fn te_names_trailers() {
     for (line, expected) in [("trailers", true), ("gzip;q=0.5, Trailers", true), ("gzip", false)] {
         assert_eq!(te_trailers(&map(&TE, &[line])), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_token_is_made_of_visible_ascii_without_delimiters() {
+    for token in ["GET", "x-a_b.c", "!#$%&'*+-.^_`|~09azAZ"] {
+        assert!(is_token(token.as_bytes()), "{token}");
+    }
+    for other in ["", " ", "a b", "a,b", "a;b", "a=b", "a/b", "(a)", "\"a\"", "a\0", "\u{e9}"] {
+        assert!(!is_token(other.as_bytes()), "{other}");
     }
 }

@@ -15,3 +15,6 @@ mod response;
 /// Requests and responses through a layer.
 #[cfg(test)]
 mod support;
+/// Clients and origins on sockets, byte by byte.
+#[cfg(test)]
+mod wire;

@@ -23,6 +23,21 @@ impl ConnectionLayer for Secure {
 /// Status and `Location` (empty: none) of the answer of `server`, with `site` inside a block for example.com, to the
 /// bytes of one request from a peer on loopback.
 async fn raw(server: Server, site: impl Middleware, request: &[u8]) -> (u16, String) {
+    let answer = raw_answer(server, site, request).await;
+    let status = answer.get(9..12).unwrap_or("0").parse().unwrap();
+    (status, field(&answer, "location").unwrap_or_default())
+}
+
+/// The first value of field `name`.
+fn field(answer: &str, name: &str) -> Option<String> {
+    answer.lines().find_map(|line| {
+        let (field, value) = line.split_once(": ")?;
+        field.eq_ignore_ascii_case(name).then(|| value.to_owned())
+    })
+}
+
+/// The whole answer.
+async fn raw_answer(server: Server, site: impl Middleware, request: &[u8]) -> String {
     let site = parapet_host::new(["example.com", "*.example.com"]).unwrap().with(site);
     let connections = server.with(site).handler(behind()).into_connections().unwrap();
     let (mut client, io) = tokio::io::duplex(64 * 1024);
@@ -33,13 +48,7 @@ async fn raw(server: Server, site: impl Middleware, request: &[u8]) -> (u16, Str
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.unwrap();
     serving.await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let status = answer.get(9..12).unwrap_or("0").parse().unwrap();
-    let location = answer.lines().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("location").then(|| value.to_owned())
-    });
-    (status, location.unwrap_or_default())
+    String::from_utf8(answer).unwrap()
 }
 
 fn get(target: &str, host: &str, fields: &str) -> Vec<u8> {
@@ -77,6 +86,24 @@ async fn https_then_non_www_is_two_steps_on_the_same_host_first() {
     assert_eq!(second, (301, "https://example.com/".to_owned()));
     let third = raw(secure(), site(), &get("/", "example.com", "")).await;
     assert_eq!(third, (200, String::new()));
+}
+
+#[tokio::test]
+async fn hsts_between_https_and_non_www_is_on_the_secure_steps_alone() {
+    let site = || (https(), parapet_hsts::preload(), non_www());
+    let secure = || Server::frontend().modify_connection(Secure);
+    for (server, host, status, location, hsts) in [
+        (Server::frontend(), "www.example.com", 301, Some("https://www.example.com/"), false),
+        (secure(), "www.example.com", 301, Some("https://example.com/"), true),
+        (secure(), "example.com", 200, None, true),
+    ] {
+        let answer = raw_answer(server, site(), &get("/", host, "")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(field(&answer, "location").as_deref(), location);
+        let policy = field(&answer, "strict-transport-security");
+        let expected = hsts.then_some("max-age=63072000; includeSubDomains; preload");
+        assert_eq!(policy.as_deref(), expected);
+    }
 }
 
 #[tokio::test]
