@@ -74,17 +74,18 @@ mod tests {
     #[test]
     fn the_memory_of_a_level_is_the_documented_one() {
         for (level, length, most) in [
-            (1, None, 0.1),
-            (3, None, 0.1),
-            (3, Some(5_000), 0.1),
-            (7, None, 0.1),
-            (11, None, 0.1),
-            (19, None, 0.1),
-            (22, None, 0.1),
+            (1, None, 1.5),
+            (3, None, 4.0),
+            (3, Some(5_000), 0.3),
+            (7, None, 8.0),
+            (11, None, 25.0),
+            (19, None, 90.0),
+            (22, None, 90.0),
         ] {
             let fed = length.map_or(1 << 20, |length| usize::try_from(length).unwrap());
             let taken = mib(level, length, fed);
-            println!("level {level}, length {length:?}: {taken:.1} MiB {most}");
+            assert!(taken <= most, "level {level}, length {length:?}: {taken} MiB");
+            assert!(taken > most / 2.0, "level {level}, length {length:?}: only {taken} MiB");
         }
     }
 }

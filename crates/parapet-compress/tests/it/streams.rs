@@ -97,7 +97,8 @@ async fn frames_that_are_ready_do_not_flush() {
         let one = encoded(&layer, one).await.collect(40_000).await.unwrap();
         assert_eq!(decode(encoding, many.data()).unwrap(), all.as_bytes());
         let (many, one) = (many.data().len(), one.data().len());
-        assert!(many <= one + 16, "{encoding}: {many} bytes from 400 frames, {one} from one");
+        // 400 flushes would take 5 bytes each at the least.
+        assert!(many <= one + one / 10, "{encoding}: {many} bytes from 400 frames, {one} from one");
     }
 }
 
