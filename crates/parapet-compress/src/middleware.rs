@@ -1,4 +1,6 @@
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
@@ -14,7 +16,7 @@ use crate::BrOptions;
 use crate::Error;
 #[cfg(feature = "zstd")]
 use crate::ZstdLevel;
-use crate::accept::choose;
+use crate::accept::Accept;
 use crate::compressed::Compressed;
 use crate::media_types::MediaTypes;
 use crate::{Encoding, digests};
@@ -137,13 +139,6 @@ impl Compress {
         Self { vary: on, ..self }
     }
 
-    /// The encoding that this request allows, whatever the response will be.
-    fn wanted(&self, request: &HeaderMap) -> Option<Encoding> {
-        choose(request, &self.offers).filter(|_| {
-            !has_value(request, &SEC_WEBSOCKET_KEY) && !has_token(request, &CONNECTION, "upgrade")
-        })
-    }
-
     fn apply(&self, mut response: Response, wanted: Option<Encoding>, method: Asked) -> Response {
         if !self.fits(&response, method) {
             return response;
@@ -169,10 +164,11 @@ impl Compress {
     /// Whether the response is one to compress, for a client that accepts it.
     fn fits(&self, response: &Response, method: Asked) -> bool {
         let headers = response.headers();
-        has_whole_content(response.status(), headers)
-            && headers.get_all(CONTENT_ENCODING).iter().all(HeaderValue::is_empty)
-            && self.types.contains_that_of(headers)
+        // What fails most often stands first.
+        self.types.contains_that_of(headers)
+            && has_whole_content(response.status(), headers)
             && length(response, method).is_none_or(|bytes| bytes > 0 && bytes >= self.min_length)
+            && headers.get_all(CONTENT_ENCODING).iter().all(HeaderValue::is_empty)
             && !directives(headers, &CACHE_CONTROL)
                 .any(|(name, _)| name.eq_ignore_ascii_case(b"no-transform"))
     }
@@ -183,13 +179,24 @@ impl Middleware for Compress {
         if self.offers.is_empty() || self.types.is_none() {
             return next;
         }
-        Handler::new(Compressing { layer: Arc::new(self.clone()), next })
+        let (layer, accept) = (Arc::new(self.clone()), Accept::new(&self.offers));
+        Handler::new(Compressing { layer, accept, next })
     }
 }
 
 struct Compressing {
     layer: Arc<Compress>,
+    accept: Accept,
     next: Handler,
+}
+
+impl Compressing {
+    /// The encoding that this request allows, whatever the response will be.
+    fn wanted(&self, request: &HeaderMap) -> Option<Encoding> {
+        self.accept.choose(request).filter(|_| {
+            !has_value(request, &SEC_WEBSOCKET_KEY) && !has_token(request, &CONNECTION, "upgrade")
+        })
+    }
 }
 
 impl Serve for Compressing {
@@ -198,7 +205,7 @@ impl Serve for Compressing {
         if *request.method() == Method::CONNECT {
             return self.next.serve(request);
         }
-        let wanted = self.layer.wanted(request.headers());
+        let wanted = self.wanted(request.headers());
         if wanted.is_none() && !self.layer.vary {
             return self.next.serve(request);
         }
@@ -207,9 +214,26 @@ impl Serve for Compressing {
             Ok(response) => ResponseFuture::ready(self.layer.apply(response, wanted, method)),
             Err(answer) => {
                 let layer = Arc::clone(&self.layer);
-                ResponseFuture::new(async move { layer.apply(answer.await, wanted, method) })
+                ResponseFuture::new(Waiting { answer, layer, wanted, method })
             }
         }
+    }
+}
+
+/// By hand, since an async block would hold `answer` twice.
+struct Waiting {
+    answer: ResponseFuture,
+    layer: Arc<Compress>,
+    wanted: Option<Encoding>,
+    method: Asked,
+}
+
+impl Future for Waiting {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let response = ready!(Pin::new(&mut self.answer).poll(cx));
+        Poll::Ready(self.layer.apply(response, self.wanted, self.method))
     }
 }
 

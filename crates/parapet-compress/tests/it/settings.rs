@@ -1,6 +1,10 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use parapet_compress::{self as compress, BrOptions, Encoding, ZstdLevel};
-use parapet_core::Body;
+use parapet_core::{Body, BodyError};
 
 use crate::support::{get, plain, text, through};
 
@@ -76,29 +80,30 @@ fn window(frame: &[u8]) -> u64 {
     base + base / 8 * u64::from(window & 7)
 }
 
+/// 64 MiB by its known length, without the time that all of it would take.
+struct Long(Option<Bytes>);
+
+impl http_body::Body for Long {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.0.take().map_or(Poll::Pending, |data| Poll::Ready(Some(Ok(Frame::data(data)))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(64 << 20)
+    }
+}
+
 #[tokio::test]
 async fn no_zstd_frame_declares_more_than_8_mib() {
     let long = Bytes::from(text(64 * 1024));
     for level in [3, 11, 17, 18, 19, 20, 21, 22] {
         let layer = compress::zstd_with_level(ZstdLevel::Level(level)).unwrap();
-        // 64 MiB by its known length, without the time that all of it would take.
-        struct Long(Option<Bytes>);
-        impl http_body::Body for Long {
-            type Data = Bytes;
-            type Error = parapet_core::BodyError;
-            fn poll_frame(
-                mut self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-                match self.0.take() {
-                    Some(data) => std::task::Poll::Ready(Some(Ok(http_body::Frame::data(data)))),
-                    None => std::task::Poll::Pending,
-                }
-            }
-            fn size_hint(&self) -> http_body::SizeHint {
-                http_body::SizeHint::with_exact(64 << 20)
-            }
-        }
         let unknown = Body::from(long.clone()).map_frames(|frame| frame);
         for body in [Body::new(Long(Some(long.clone()))), unknown] {
             let known = body.known_length();
@@ -118,7 +123,7 @@ async fn a_client_with_8_mib_decodes_64_mib_of_level_19() {
     let (mut left, block) = (64_usize, Bytes::from(vec![b'x'; 1 << 20]));
     let frames = std::iter::from_fn(move || {
         left = left.checked_sub(1)?;
-        Some(Ok::<_, parapet_core::BodyError>(block.clone()))
+        Some(Ok::<_, BodyError>(block.clone()))
     });
     let body = Body::from_stream(futures_util::stream::iter(frames));
     let body = through(&layer, get("zstd"), plain(body)).await.into_body();

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::HeaderMap;
-use http_body::Frame;
+use http_body::{Frame, SizeHint};
 use parapet_compress::{self as compress, BrOptions, Compress, ZstdLevel};
 use parapet_core::{Body, BodyError, Middleware, handler_fn};
 use proptest::prelude::*;
@@ -143,23 +143,27 @@ async fn a_body_that_fails_has_no_valid_ending() {
     }
 }
 
+/// A body that lies about its length.
+struct Liar(Option<Bytes>);
+
+impl http_body::Body for Liar {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(1_000)
+    }
+}
+
 #[tokio::test]
 async fn a_body_longer_than_it_said_fails_or_is_whole() {
-    // A body that lies about its length: zstd was promised it.
-    struct Liar(Option<Bytes>);
-    impl http_body::Body for Liar {
-        type Data = Bytes;
-        type Error = BodyError;
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-            Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
-        }
-        fn size_hint(&self) -> http_body::SizeHint {
-            http_body::SizeHint::with_exact(1_000)
-        }
-    }
     for (encoding, layer) in layers() {
         for length in [900, 1_100] {
             let body = Body::new(Liar(Some(Bytes::from(text(length)))));
