@@ -1,0 +1,274 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_RANGE, ETAG, SEC_WEBSOCKET_KEY,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve};
+use parapet_header::{add_vary, directives, has_token, has_value, weaken};
+
+#[cfg(feature = "br")]
+use crate::BrOptions;
+#[cfg(any(feature = "gzip", feature = "zstd", feature = "br"))]
+use crate::Error;
+#[cfg(feature = "zstd")]
+use crate::ZstdLevel;
+use crate::accept::Accept;
+use crate::compressed::Compressed;
+use crate::media_types::MediaTypes;
+use crate::{Encoding, digests};
+
+/// Compresses response bodies with an encoding that the client accepts.
+///
+/// Costs one box for a response that has to be waited for, none for one that is ready, and three more with an encoder
+/// for one that is compressed. Dropping the response body frees the encoder at once.
+#[derive(Clone, Debug)]
+pub struct Compress {
+    /// In the server's order of preference, each name once.
+    offers: Vec<Encoding>,
+    types: MediaTypes,
+    min_length: u64,
+    vary: bool,
+}
+
+/// Compresses with gzip at level 6.
+#[cfg(feature = "gzip")]
+pub fn gzip() -> Compress {
+    Compress::of(Encoding::GZIP)
+}
+
+/// Compresses with gzip at a level: 1 (fast) to 9 (small), 0 stores the bytes as they are, −1 is 6.
+///
+/// # Errors
+/// [`Error::Level`].
+#[cfg(feature = "gzip")]
+pub fn gzip_with_level(level: i32) -> Result<Compress, Error> {
+    Encoding::gzip(level).map(Compress::of)
+}
+
+/// Compresses with deflate, in the zlib framing that RFC 9110 §8.4.1.2 asks for, at level 6.
+#[cfg(feature = "gzip")]
+pub fn deflate() -> Compress {
+    Compress::of(Encoding::DEFLATE)
+}
+
+/// Compresses with Zstandard at [`ZstdLevel::Default`].
+#[cfg(feature = "zstd")]
+pub fn zstd() -> Compress {
+    Compress::of(Encoding::ZSTD)
+}
+
+/// Compresses with Zstandard at a level.
+///
+/// # Errors
+/// [`Error::Level`].
+#[cfg(feature = "zstd")]
+pub fn zstd_with_level(level: ZstdLevel) -> Result<Compress, Error> {
+    Encoding::zstd(level).map(Compress::of)
+}
+
+/// Compresses with Brotli at quality 4.
+#[cfg(feature = "br")]
+pub fn br() -> Compress {
+    Compress::of(Encoding::BR)
+}
+
+/// Compresses with Brotli at a quality: 0 (fast) to 11 (small).
+///
+/// # Errors
+/// [`Error::Level`].
+#[cfg(feature = "br")]
+pub fn br_with_quality(quality: u32) -> Result<Compress, Error> {
+    br_with_options(BrOptions { quality, ..BrOptions::default() })
+}
+
+/// Compresses with Brotli at a quality and with a window.
+///
+/// # Errors
+/// [`Error::Level`], [`Error::Window`].
+#[cfg(feature = "br")]
+pub fn br_with_options(options: BrOptions) -> Result<Compress, Error> {
+    Encoding::br(options).map(Compress::of)
+}
+
+/// Compresses with the encoding that the client weighs most; among equals with the first of `offers`.
+///
+/// `negotiated(Encoding::all())` offers all. A client that names `identity` with a greater weight than all of them gets
+/// the bytes as they are. Of two offers with one name the first counts; without an offer there is no layer.
+pub fn negotiated(offers: impl IntoIterator<Item = Encoding>) -> Compress {
+    let mut distinct = Vec::<Encoding>::new();
+    for offer in offers {
+        if !distinct.iter().any(|other| other.name() == offer.name()) {
+            distinct.push(offer);
+        }
+    }
+    Compress::new(distinct)
+}
+
+impl Compress {
+    #[cfg(any(feature = "gzip", feature = "zstd", feature = "br"))]
+    fn of(encoding: Encoding) -> Self {
+        Self::new(vec![encoding])
+    }
+
+    fn new(offers: Vec<Encoding>) -> Self {
+        Self { offers, types: MediaTypes::default(), min_length: 860, vary: true }
+    }
+
+    /// Media types to compress, separated by spaces and without parameters; `*` for all, none for no layer. Content
+    /// without a type counts as `application/octet-stream`. Default: text, JSON, XML, scripts, fonts without a
+    /// compression of their own, WebAssembly. `text/event-stream` is not among them.
+    #[must_use]
+    pub fn types(self, types: &str) -> Self {
+        Self { types: MediaTypes::parse(types), ..self }
+    }
+
+    /// Length in bytes below which a body is left as it is, if its length is known. Default: 860. 0: no minimum.
+    #[must_use]
+    pub fn min_length(self, bytes: usize) -> Self {
+        Self { min_length: u64::try_from(bytes).unwrap_or(u64::MAX), ..self }
+    }
+
+    /// Whether `Vary` of each response that would be compressed for some client names `Accept-Encoding`. Default: true.
+    /// Without it a shared cache may give a compressed answer to a client that cannot read it.
+    #[must_use]
+    pub fn vary(self, on: bool) -> Self {
+        Self { vary: on, ..self }
+    }
+
+    fn apply(&self, mut response: Response, wanted: Option<Encoding>, method: Asked) -> Response {
+        if !self.fits(&response, method) {
+            return response;
+        }
+        let headers = response.headers_mut();
+        if self.vary {
+            add_vary(headers, &ACCEPT_ENCODING);
+        }
+        let Some(encoding) = wanted else { return response };
+        if headers.try_insert(CONTENT_ENCODING, encoding.value()).is_err() {
+            return response; // a full map: encoded bytes that nothing tells of would be garbage
+        }
+        describe(headers);
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = match method {
+            // Not to be sent, and its length must not be told: that of the encoded bytes would be another.
+            Asked::Head => body.map_frames(|frame| frame),
+            Asked::Content => Body::new(Compressed::new(body, encoding)),
+        };
+        response
+    }
+
+    /// Whether the response is one to compress, for a client that accepts it.
+    fn fits(&self, response: &Response, method: Asked) -> bool {
+        let headers = response.headers();
+        // What fails most often stands first.
+        self.types.contains_that_of(headers)
+            && has_whole_content(response.status(), headers)
+            && length(response, method).is_none_or(|bytes| bytes > 0 && bytes >= self.min_length)
+            && headers.get_all(CONTENT_ENCODING).iter().all(HeaderValue::is_empty)
+            && !directives(headers, &CACHE_CONTROL)
+                .any(|(name, _)| name.eq_ignore_ascii_case(b"no-transform"))
+    }
+}
+
+impl Middleware for Compress {
+    fn wrap(&self, next: Handler) -> Handler {
+        if self.offers.is_empty() || self.types.is_none() {
+            return next;
+        }
+        let (layer, accept) = (Arc::new(self.clone()), Accept::new(&self.offers));
+        Handler::new(Compressing { layer, accept, next })
+    }
+}
+
+struct Compressing {
+    layer: Arc<Compress>,
+    accept: Accept,
+    next: Handler,
+}
+
+impl Compressing {
+    /// The encoding that this request allows, whatever the response will be.
+    fn wanted(&self, request: &HeaderMap) -> Option<Encoding> {
+        self.accept.choose(request).filter(|_| {
+            !has_value(request, &SEC_WEBSOCKET_KEY) && !has_token(request, &CONNECTION, "upgrade")
+        })
+    }
+}
+
+impl Serve for Compressing {
+    fn serve(&self, request: Request) -> ResponseFuture {
+        // The answer to CONNECT is a tunnel, or never stored.
+        if *request.method() == Method::CONNECT {
+            return self.next.serve(request);
+        }
+        let wanted = self.wanted(request.headers());
+        if wanted.is_none() && !self.layer.vary {
+            return self.next.serve(request);
+        }
+        let method = if *request.method() == Method::HEAD { Asked::Head } else { Asked::Content };
+        match self.next.serve(request).into_ready() {
+            Ok(response) => ResponseFuture::ready(self.layer.apply(response, wanted, method)),
+            Err(answer) => {
+                let layer = Arc::clone(&self.layer);
+                ResponseFuture::new(Waiting { answer, layer, wanted, method })
+            }
+        }
+    }
+}
+
+/// By hand, since an async block would hold `answer` twice.
+struct Waiting {
+    answer: ResponseFuture,
+    layer: Arc<Compress>,
+    wanted: Option<Encoding>,
+    method: Asked,
+}
+
+impl Future for Waiting {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let response = ready!(Pin::new(&mut self.answer).poll(cx));
+        Poll::Ready(self.layer.apply(response, self.wanted, self.method))
+    }
+}
+
+/// What the request's method asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// HEAD: the head that the content would have.
+    Head,
+    Content,
+}
+
+/// Whether a response with this head has content, and all of it (RFC 9110 §15).
+fn has_whole_content(status: StatusCode, headers: &HeaderMap) -> bool {
+    let without = [
+        StatusCode::NO_CONTENT,
+        StatusCode::RESET_CONTENT,
+        StatusCode::PARTIAL_CONTENT,
+        StatusCode::NOT_MODIFIED,
+    ];
+    !(status.is_informational() || without.contains(&status) || headers.contains_key(CONTENT_RANGE))
+}
+
+/// Length of the content, if it is known. An empty body tells nothing in an answer to HEAD.
+fn length(response: &Response, method: Asked) -> Option<u64> {
+    let known = response.body().known_length();
+    let of_body = known.filter(|bytes| *bytes > 0 || method == Asked::Content);
+    of_body.or_else(|| response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+}
+
+/// Takes out of the head what is not true of the encoded content.
+fn describe(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(ACCEPT_RANGES); // a range of the encoded bytes cannot be had
+    digests::remove(headers);
+    if let Some(tag) = headers.get_mut(ETAG) {
+        *tag = weaken(tag); // RFC 9110 §8.8.1: a strong tag names exact bytes
+    }
+}
