@@ -1,6 +1,7 @@
 use parapet_upstream::{
-    Attempt, ConfigError, ConnectPolicy, Error, Gate, Guard, Picked, RetryBudget, RoundRobin,
-    RoundTripInfo, Target, TargetSet, Transport, UpgradedUpstream, Upstream,
+    Attempt, Client, ClientBuilder, ConfigError, ConnectPolicy, Error, Gate, Guard, Picked,
+    RetryBudget, RoundRobin, RoundTripInfo, Target, TargetSet, Transport, UpgradedUpstream,
+    Upstream,
 };
 
 use crate::support::Backend;
@@ -10,6 +11,8 @@ fn assert_shared<T: Send + Sync + std::fmt::Debug>() {}
 #[test]
 fn everything_can_be_shared_and_printed() {
     assert_shared::<Attempt>();
+    assert_shared::<Client>();
+    assert_shared::<ClientBuilder>();
     assert_shared::<ConfigError>();
     assert_shared::<ConnectPolicy>();
     assert_shared::<Error>();

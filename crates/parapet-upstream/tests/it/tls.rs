@@ -15,15 +15,15 @@ use tokio_rustls::server::TlsStream;
 use crate::backend::{Backend, Client, Conn, ok, text, within};
 
 /// An authority of its own, and what it signed.
-struct Authority {
+pub(crate) struct Authority {
     cert: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,11 +31,11 @@ impl Authority {
         Self { cert, issuer: Issuer::new(params, key) }
     }
 
-    fn root(&self) -> CertificateDer<'static> {
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.cert.der().clone()
     }
 
-    fn sign(&self, name: &str, year: i32) -> Identity {
+    pub(crate) fn sign(&self, name: &str, year: i32) -> Identity {
         let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -44,7 +44,11 @@ impl Authority {
     }
 }
 
-fn acceptor((chain, key): Identity, alpn: &[&str], clients: Option<&Authority>) -> TlsAcceptor {
+pub(crate) fn acceptor(
+    (chain, key): Identity,
+    alpn: &[&str],
+    clients: Option<&Authority>,
+) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -64,7 +68,7 @@ fn acceptor((chain, key): Identity, alpn: &[&str], clients: Option<&Authority>) 
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn accept(
+pub(crate) async fn accept(
     backend: &Backend,
     acceptor: &TlsAcceptor,
 ) -> io::Result<Conn<TlsStream<TcpStream>>> {
@@ -194,7 +198,7 @@ async fn http2_is_spoken_where_the_target_has_it() {
             HttpsTransport::new().roots([authority.root()]).unwrap().http_version(version);
         let client = client(&backend, transport);
         let origin = async {
-            let conn = accept(&backend, &acceptor).await.unwrap();
+            let mut conn = accept(&backend, &acceptor).await.unwrap();
             if h2 {
                 let mut conn = h2::server::handshake(conn.stream).await.unwrap();
                 let (request, mut answer) = conn.accept().await.unwrap().unwrap();
@@ -204,8 +208,7 @@ async fn http2_is_spoken_where_the_target_has_it() {
                 return;
             }
             assert_eq!(conn.stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-            // The first told which kind to dial; a second one, of that kind, serves.
-            let mut conn = accept(&backend, &acceptor).await.unwrap();
+            // The connection that told serves as well.
             conn.answer(ok("")).await;
         };
         let request = async {
