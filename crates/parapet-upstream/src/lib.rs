@@ -108,6 +108,8 @@ pub use self::balancer::{Balancer, Guard, Picked, Ticket};
 pub use self::client::{Client, ClientBuilder, client};
 pub use self::config_error::ConfigError;
 #[cfg(feature = "tls")]
+pub use self::dial::reload::TlsReload;
+#[cfg(feature = "tls")]
 pub use self::dial::tls::HttpVersion;
 pub use self::dial::{ConnectInfo, DialTarget};
 pub use self::error::{ConnectErrorKind, Error, ShedReason, TimeoutKind};

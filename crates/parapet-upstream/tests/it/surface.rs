@@ -23,6 +23,8 @@ fn everything_can_be_shared_and_printed() {
     assert_shared::<RoundTripInfo<'_>>();
     assert_shared::<Target>();
     assert_shared::<TargetSet>();
+    #[cfg(feature = "tls")]
+    assert_shared::<parapet_upstream::TlsReload>();
     assert_shared::<Transport>();
     assert_shared::<UpgradedUpstream>();
     assert_shared::<Upstream>();

@@ -2,7 +2,7 @@ use std::io;
 use std::sync::Arc;
 
 use parapet_core::{Body, BodyError};
-use parapet_upstream::{ConnectErrorKind, Error, HttpVersion, HttpsTransport};
+use parapet_upstream::{ConnectErrorKind, Error, HttpVersion, HttpsTransport, TlsReload};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ED25519};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -232,4 +232,55 @@ fn tls_material_that_cannot_be_used_is_refused_where_it_is_given() {
     for (error, setting) in [(none, "roots"), (mismatch, "client_auth"), (name, "server_name")] {
         assert_eq!(error.to_string(), format!("the TLS setting {setting} cannot be used"));
     }
+}
+
+#[tokio::test]
+async fn renewed_material_holds_for_handshakes_that_begin_afterwards() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let backend = Backend::start().await;
+    let handle = TlsReload::new();
+    let (chain, key) = old.sign("client", 2100);
+    let transport = HttpsTransport::new()
+        .roots([old.root()])
+        .unwrap()
+        .client_auth(chain, key)
+        .unwrap()
+        .tls_reload(&handle);
+    let client = client(&backend, transport);
+    // The origin asks for a certificate of the same authority as its own.
+    let acceptors = [&old, &new]
+        .map(|authority| acceptor(authority.sign("127.0.0.1", 2100), &[], Some(authority)));
+    let origin = async {
+        let mut conn = accept(&backend, &acceptors[0]).await.unwrap();
+        conn.answer(ok("one")).await;
+        conn
+    };
+    let (mut conn, one) = tokio::join!(origin, client.text());
+    assert_eq!(one, "one");
+
+    let (chain, key) = new.sign("client", 2100);
+    let (_, other) = new.sign("client", 2100);
+    assert!(handle.set_client_auth(chain.clone(), other).is_err());
+    handle.set_client_auth(chain, key).unwrap();
+    assert!(handle.set_roots([]).is_err());
+    handle.set_roots([new.root()]).unwrap();
+    // What is open stays.
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\ntwo";
+    let (_, two) = tokio::join!(conn.answer(answer), client.text());
+    assert_eq!(two, "two");
+
+    let origin = async {
+        let mut conn = accept(&backend, &acceptors[1]).await.unwrap();
+        conn.answer("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\nnew").await;
+    };
+    let ((), renewed) = tokio::join!(origin, client.text());
+    assert_eq!(renewed, "new");
+
+    // What the old authority signed is believed no more.
+    let origin = async { accept(&backend, &acceptors[0]).await.is_err() };
+    let (_, refused) = tokio::join!(origin, client.get());
+    assert!(
+        matches!(refused, Err(Error::Connect { kind: ConnectErrorKind::Tls, .. })),
+        "{refused:?}"
+    );
 }
