@@ -1,6 +1,8 @@
 //! How a connection to a target comes about.
 
 mod happy_eyeballs;
+#[cfg(feature = "tls")]
+pub(crate) mod reload;
 mod resolve;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

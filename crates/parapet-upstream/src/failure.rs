@@ -101,6 +101,8 @@ pub(crate) enum Refusal {
     #[error("Upgrade is no list of protocols")]
     Upgrade,
     #[error(transparent)]
+    Client(#[from] crate::client::BadRequest),
+    #[error(transparent)]
     Target(#[from] crate::rewrite::BadTarget),
     #[error(transparent)]
     Fields(#[from] crate::request_fields::Unsendable),
@@ -122,7 +124,7 @@ impl Refusal {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(FORWARDED));
                 response
             }
-            Self::Upgrade | Self::Target(_) | Self::Fields(_) => {
+            Self::Upgrade | Self::Client(_) | Self::Target(_) | Self::Fields(_) => {
                 let mut response = plain_error(StatusCode::BAD_REQUEST, "Bad Request");
                 let note = ResponseError::new("upstream", "bad_request", self);
                 response.extensions_mut().insert(note);

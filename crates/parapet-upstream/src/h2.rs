@@ -6,6 +6,8 @@ mod exchange;
 mod failure;
 mod handle;
 mod settings;
+mod settled;
+mod tunnel;
 
 pub(crate) use self::driver::handshake;
 pub(crate) use self::exchange::send;

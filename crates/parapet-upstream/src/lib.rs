@@ -55,6 +55,8 @@
 //! | [`via`](Upstream::via) | none | our name in `Via` |
 //! | [`on_round_trip`](Upstream::on_round_trip), [`error_handler`](Upstream::error_handler) | none | hooks |
 //!
+//! [`Client`] asks any host by absolute URI, over the same transports: for what an edge itself has to ask.
+//!
 //! Dot segments are removed from a path before it is put behind the base, so that no request climbs out of it; all other
 //! bytes of the target stay as they came (the Go original decodes and encodes them again). `X-Forwarded-*` go out as the
 //! server's trust step left them: nothing is added here.
@@ -67,6 +69,7 @@ mod attempt;
 mod attempts;
 mod balancer;
 mod body;
+mod client;
 mod config_error;
 mod custom;
 mod dial;
@@ -101,7 +104,10 @@ mod via;
 
 pub use self::attempt::Attempt;
 pub use self::balancer::{Balancer, Guard, Picked, Ticket};
+pub use self::client::{Client, ClientBuilder, client};
 pub use self::config_error::ConfigError;
+#[cfg(feature = "tls")]
+pub use self::dial::reload::TlsReload;
 #[cfg(feature = "tls")]
 pub use self::dial::tls::HttpVersion;
 pub use self::dial::{ConnectInfo, DialTarget};

@@ -36,6 +36,7 @@ pub(crate) use self::waker::Watch;
 use crate::address::Address;
 use crate::dial::{self, Offer, Route};
 use crate::h1::Unit;
+use crate::io::Io;
 use crate::transport::{Settings, Shared, Wire};
 use crate::{Error, ShedReason};
 
@@ -177,10 +178,14 @@ impl Pool {
                 }
             }
         };
+        Ok(self.unit(io, permit))
+    }
+
+    fn unit(self: &Arc<Self>, io: Io, permit: Option<Permit>) -> Box<Unit> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let lease = Lease { _open: self.counters.opened(), permit };
         let watch = Watch::new(id, self);
-        Ok(Box::new(Unit::new(io, self.settings(), lease, watch, Instant::now())))
+        Box::new(Unit::new(io, self.settings(), lease, watch, Instant::now()))
     }
 
     /// At the limit only: connections do not move between workers in normal work.

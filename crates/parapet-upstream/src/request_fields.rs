@@ -130,7 +130,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// `insert` would panic in a full map.
-fn set(
+pub(crate) fn set(
     headers: &mut HeaderMap,
     name: http::HeaderName,
     value: HeaderValue,

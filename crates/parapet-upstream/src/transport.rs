@@ -107,6 +107,19 @@ impl Transport {
             Reach::BuiltIn(_) => Err(Error::other("the transport has no target")),
         }
     }
+
+    /// An extended CONNECT as such. `None`: what the target speaks has another form for it.
+    #[cfg(feature = "http2")]
+    pub(crate) async fn connect(
+        &self,
+        head: &RequestHead,
+        at: &Attempt,
+    ) -> Result<Option<Response>, Error> {
+        match &self.0 {
+            Reach::Attached(endpoint) => endpoint.connect(head, at).await,
+            Reach::Custom(_) | Reach::BuiltIn(_) => Ok(None),
+        }
+    }
 }
 
 impl Reach {

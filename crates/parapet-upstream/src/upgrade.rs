@@ -79,7 +79,7 @@ pub(crate) enum Way<'a> {
 }
 
 impl Way<'_> {
-    /// One round trip, on which an extended CONNECT has its HTTP/1.1 form, and after which the response fits
+    /// One round trip, on which an extended CONNECT has the form of the target's HTTP version, and after which the response fits
     /// the request. Takes the body out.
     pub(crate) async fn round_trip(
         self,
@@ -91,11 +91,26 @@ impl Way<'_> {
             && let Some(ConnectProtocol(protocol)) = head.extensions.get()
         {
             // Boxed, so that the rare case does not make every request's future larger.
-            return Box::pin(self.connect_as_upgrade(protocol, head, at)).await;
+            return Box::pin(self.extended_connect(protocol, head, at)).await;
         }
         let mut response = self.send(head, body, at).await?;
         check(head, &mut response)?;
         Ok(response)
+    }
+
+    async fn extended_connect(
+        self,
+        protocol: &str,
+        head: &RequestHead,
+        at: &Attempt,
+    ) -> Result<Response, Error> {
+        #[cfg(feature = "http2")]
+        if let Self::Target(target) = self
+            && let Some(response) = target.transport().connect(head, at).await?
+        {
+            return check(head, response);
+        }
+        self.connect_as_upgrade(protocol, head, at).await
     }
 
     async fn connect_as_upgrade(

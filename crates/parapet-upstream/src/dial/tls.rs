@@ -4,7 +4,7 @@ mod accept_any;
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustls::client::WantsClientCert;
@@ -16,6 +16,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_rustls::TlsConnector;
 
 use self::accept_any::AcceptAny;
+use super::reload::TlsReload;
 use super::{Offer, within};
 use crate::io::Io;
 use crate::{ConfigError, ConnectErrorKind, Error};
@@ -24,15 +25,22 @@ use crate::{ConfigError, ConnectErrorKind, Error};
 #[derive(Clone)]
 pub(crate) struct TlsSettings {
     pub(crate) handshake_timeout: Duration,
-    /// Replaces the three below.
+    /// Replaces the material below, and what is reloaded of it.
     config: Option<Arc<ClientConfig>>,
-    /// `None`: those of the platform.
-    roots: Option<Arc<RootCertStore>>,
-    identity: Option<Arc<CertifiedKey>>,
+    material: Material,
+    reload: Option<TlsReload>,
     accept_invalid: bool,
     /// `None`: the target's host.
     server_name: Option<ServerName<'static>>,
     pub(crate) version: HttpVersion,
+}
+
+/// What changes in the life of a transport.
+#[derive(Clone, Default)]
+pub(super) struct Material {
+    /// `None`: those of the platform.
+    pub(super) roots: Option<Arc<RootCertStore>>,
+    pub(super) identity: Option<Arc<CertifiedKey>>,
 }
 
 /// Which HTTP versions are offered in the TLS handshake (ALPN, RFC 7301).
@@ -55,8 +63,8 @@ impl Default for TlsSettings {
         Self {
             handshake_timeout: Duration::from_secs(5),
             config: None,
-            roots: None,
-            identity: None,
+            material: Material::default(),
+            reload: None,
             accept_invalid: false,
             server_name: None,
             version: HttpVersion::default(),
@@ -73,15 +81,7 @@ impl TlsSettings {
         &mut self,
         certs: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<(), ConfigError> {
-        let refuse = |source| ConfigError::Tls { setting: "roots", source };
-        let mut roots = RootCertStore::empty();
-        for cert in certs {
-            roots.add(cert).map_err(|error| refuse(error.into()))?;
-        }
-        if roots.is_empty() {
-            return Err(refuse("there is no certificate among the roots".into()));
-        }
-        self.roots = Some(Arc::new(roots));
+        self.material.roots = Some(roots(certs)?);
         Ok(())
     }
 
@@ -90,11 +90,12 @@ impl TlsSettings {
         chain: impl IntoIterator<Item = CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), ConfigError> {
-        let identity = CertifiedKey::from_der(chain.into_iter().collect(), key, &provider());
-        let identity = identity
-            .map_err(|error| ConfigError::Tls { setting: "client_auth", source: error.into() })?;
-        self.identity = Some(Arc::new(identity));
+        self.material.identity = Some(identity(chain, key)?);
         Ok(())
+    }
+
+    pub(crate) fn set_reload(&mut self, reload: TlsReload) {
+        self.reload = Some(reload);
     }
 
     pub(crate) fn set_server_name(&mut self, name: &str) -> Result<(), ConfigError> {
@@ -128,19 +129,25 @@ impl TlsSettings {
         if let Some(config) = &self.config {
             return Ok(ClientConfig::clone(config));
         }
+        let mut material = self.material.clone();
+        if let Some(reload) = &self.reload {
+            let newer = reload.material();
+            material.roots = newer.roots.or(material.roots);
+            material.identity = newer.identity.or(material.identity);
+        }
         let provider = provider();
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
-        let builder: ConfigBuilder<ClientConfig, WantsClientCert> = match &self.roots {
+        let builder: ConfigBuilder<ClientConfig, WantsClientCert> = match material.roots {
             _ if self.accept_invalid => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AcceptAny::new(provider))),
-            Some(roots) => builder.with_root_certificates(Arc::clone(roots)),
+            Some(roots) => builder.with_root_certificates(roots),
             None => builder.with_platform_verifier()?,
         };
-        Ok(match &self.identity {
+        Ok(match material.identity {
             Some(key) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(
-                CertifiedKey::clone(key),
+                CertifiedKey::clone(&key),
             ))),
             None => builder.with_no_client_auth(),
         })
@@ -153,8 +160,9 @@ impl fmt::Debug for TlsSettings {
         f.debug_struct("TlsSettings")
             .field("handshake_timeout", &self.handshake_timeout)
             .field("config", &self.config.is_some())
-            .field("roots", &self.roots.as_ref().map(|roots| roots.len()))
-            .field("client_auth", &self.identity.is_some())
+            .field("roots", &self.material.roots.as_ref().map(|roots| roots.len()))
+            .field("client_auth", &self.material.identity.is_some())
+            .field("reload", &self.reload)
             .field("accept_invalid", &self.accept_invalid)
             .field("server_name", &self.server_name)
             .field("version", &self.version)
@@ -162,23 +170,53 @@ impl fmt::Debug for TlsSettings {
     }
 }
 
+/// # Errors
+/// [`ConfigError::Tls`].
+pub(super) fn roots(
+    certs: impl IntoIterator<Item = CertificateDer<'static>>,
+) -> Result<Arc<RootCertStore>, ConfigError> {
+    let refuse = |source| ConfigError::Tls { setting: "roots", source };
+    let mut roots = RootCertStore::empty();
+    for cert in certs {
+        roots.add(cert).map_err(|error| refuse(error.into()))?;
+    }
+    if roots.is_empty() {
+        return Err(refuse("there is no certificate among the roots".into()));
+    }
+    Ok(Arc::new(roots))
+}
+
+/// # Errors
+/// [`ConfigError::Tls`].
+pub(super) fn identity(
+    chain: impl IntoIterator<Item = CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<CertifiedKey>, ConfigError> {
+    CertifiedKey::from_der(chain.into_iter().collect(), key, &provider())
+        .map(Arc::new)
+        .map_err(|error| ConfigError::Tls { setting: "client_auth", source: error.into() })
+}
+
 /// Does the handshakes of one transport. The configuration is made by the first of them, since looking for the
 /// platform's roots takes a while.
 #[derive(Debug)]
 pub(crate) struct Connector {
     settings: TlsSettings,
-    http1: OnceLock<Arc<ClientConfig>>,
+    http1: Kept,
     #[cfg(feature = "http2")]
-    http2: OnceLock<Arc<ClientConfig>>,
+    http2: Kept,
 }
+
+/// A configuration, and the generation of what can be reloaded in it.
+type Kept = Mutex<Option<(u64, Arc<ClientConfig>)>>;
 
 impl Connector {
     pub(crate) fn new(settings: &TlsSettings) -> Self {
         Self {
             settings: settings.clone(),
-            http1: OnceLock::new(),
+            http1: Kept::default(),
             #[cfg(feature = "http2")]
-            http2: OnceLock::new(),
+            http2: Kept::default(),
         }
     }
 
@@ -209,12 +247,19 @@ impl Connector {
             #[cfg(feature = "http2")]
             Offer::Http2 => (&self.http2, &[b"h2", b"http/1.1"]),
         };
-        if let Some(config) = kept.get() {
+        // Read before the material: what changes meanwhile is built anew by the next handshake.
+        let generation = self.settings.reload.as_ref().map_or(0, TlsReload::generation);
+        let lock = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((built, config)) = &*lock()
+            && *built == generation
+        {
             return Ok(Arc::clone(config));
         }
         let mut config = self.settings.build()?;
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-        Ok(Arc::clone(kept.get_or_init(|| Arc::new(config))))
+        let config = Arc::new(config);
+        *lock() = Some((generation, Arc::clone(&config)));
+        Ok(config)
     }
 }
 

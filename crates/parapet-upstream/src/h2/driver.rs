@@ -1,14 +1,16 @@
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parapet_core::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::Handle;
 use super::Http2Settings;
+use super::settled::Settling;
 use crate::io::Io;
 use crate::pool::Lease;
 use crate::{ConnectErrorKind, Error};
@@ -32,12 +34,26 @@ pub(crate) async fn handshake(
         .max_header_list_size(settings.max_header_list)
         .keep_alive_interval(settings.ping_interval)
         .keep_alive_timeout(settings.ping_timeout);
+    let (io, settled) = Settling::new(io);
     let (sender, connection) = builder.handshake(TokioIo::new(io)).await.map_err(failed)?;
-    let handle = Arc::new(Handle::new(sender, settings.max_streams_per_conn));
+    let (tell, takes_connect) = watch::channel(None);
+    let handle = Arc::new(Handle::new(sender, settings.max_streams_per_conn, takes_connect));
     let runtime = tokio::runtime::Handle::try_current().map_err(Error::other)?;
     let connection: Work = Box::pin(async move {
-        // Why it ended is told by the requests on it.
-        let _ = connection.await;
+        let mut connection = pin!(connection);
+        let mut untold = Some(tell);
+        poll_fn(|cx| {
+            let polled = connection.as_mut().poll(cx);
+            if untold.is_some()
+                && settled.is_now(cx)
+                && let Some(tell) = untold.take()
+            {
+                tell.send_replace(Some(connection.is_extended_connect_protocol_enabled()));
+            }
+            // Why it ended is told by the requests on it.
+            polled.map(drop)
+        })
+        .await;
     });
     drop(runtime.spawn(drive(connection, streams, lease)));
     Ok(handle)

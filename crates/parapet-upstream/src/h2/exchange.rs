@@ -2,19 +2,26 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Uri, Version, header};
+use http::{Method, Uri, Version, header};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use parapet_core::{Body, BodyError, Protocol, RequestExt, RequestHead, Response};
 use tokio::time::Instant;
 
 use super::body::{Outbox, RequestBody, ResponseBody};
 use super::failure::Failure;
 use super::handle::Stream;
+use super::tunnel::Tunnel;
+use crate::body::Open;
 use crate::h1::in_time;
 use crate::pool::Pool;
 use crate::timer::Timer;
-use crate::{Attempt, ConnectErrorKind, Error, TimeoutKind};
+use crate::upgrade::ConnectProtocol;
+use crate::{Attempt, ConnectErrorKind, Error, TimeoutKind, UpgradedUpstream};
 
 /// One round trip over HTTP/2, up to the head. Dropped before it, the stream is reset and the connection stays.
 pub(crate) async fn send(
@@ -28,6 +35,10 @@ pub(crate) async fn send(
     loop {
         let (stream, reused) = stream(pool, head, at).await?;
         at.note_connection(reused, Protocol::Http2);
+        if request.method == Method::CONNECT {
+            let limit = pool.settings().response_header_timeout;
+            in_time(at, Box::pin(connectable(&stream, limit, reused))).await?;
+        }
         // A second copy, for a request that the peer has not looked at.
         let spare = if body.is_end_stream() { Some(Body::empty()) } else { body.replay() };
         let outbox = Outbox::new(body);
@@ -47,6 +58,16 @@ pub(crate) async fn send(
             }
             (Failure::Unprocessed(error) | Failure::Fatal(error), _) => return Err(error),
         }
+    }
+}
+
+/// Refuses an extended CONNECT to a peer that has not said that it takes one (RFC 8441 §3).
+async fn connectable(stream: &Stream, limit: Duration, reused: bool) -> Result<(), Error> {
+    match tokio::time::timeout(limit, stream.handle.takes_connect()).await {
+        Ok(Some(true)) => Ok(()),
+        Ok(Some(false)) => Err(Error::Protocol("the target takes no extended CONNECT")),
+        Ok(None) => Err(Error::Closed { reused, bytes_sent: false }),
+        Err(_) => Err(Error::Timeout(TimeoutKind::ResponseHeader)),
     }
 }
 
@@ -112,6 +133,9 @@ async fn exchange(
     .await;
     match received {
         Err(kind) => Err(Failure::Fatal(Error::Timeout(kind))),
+        Ok(Ok(response)) if request.method == Method::CONNECT && response.status().is_success() => {
+            connected(response, stream).await.map_err(Failure::Fatal)
+        }
         Ok(Ok(response)) => {
             let outbox = Arc::clone(outbox);
             Ok(response.map(|incoming| {
@@ -136,6 +160,20 @@ async fn exchange(
             }
         }
     }
+}
+
+/// The stream is a tunnel now.
+async fn connected(
+    mut response: http::Response<Incoming>,
+    mut stream: Stream,
+) -> Result<Response, Error> {
+    let upgraded = hyper::upgrade::on(&mut response).await;
+    let upgraded = upgraded.map_err(|_| Error::Protocol("an upgrade without its connection"))?;
+    // A client may leave its tunnel at any time: that is no flood of resets.
+    stream.ended = true;
+    let io = Tunnel { io: TokioIo::new(upgraded), _stream: stream };
+    response.extensions_mut().insert(UpgradedUpstream::new(io, Bytes::new()));
+    Ok(response.map(|_| Body::new(Open)))
 }
 
 /// The head as HTTP/2 wants it (RFC 9113 §8.3): the authority in the URI, no `Host`, nothing about the connection.
@@ -164,6 +202,9 @@ fn request(pool: &Pool, head: &RequestHead) -> Result<http::request::Parts, Erro
         header::UPGRADE,
     ] {
         request.headers.remove(name);
+    }
+    if let Some(ConnectProtocol(protocol)) = head.extensions.get() {
+        request.extensions.insert(hyper::ext::Protocol::from(&**protocol));
     }
     Ok(request)
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::client::conn::http2::SendRequest;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::body::RequestBody;
@@ -15,6 +16,8 @@ pub(crate) struct Handle {
     streams: AtomicUsize,
     /// Gets no new streams: the peer is going away, or we are.
     closing: AtomicBool,
+    /// Whether the peer takes an extended CONNECT, once its settings hold. The other end goes with the connection.
+    takes_connect: watch::Receiver<Option<bool>>,
     used: Mutex<Used>,
 }
 
@@ -36,13 +39,18 @@ pub(super) struct Stream {
 }
 
 impl Handle {
-    pub(super) fn new(sender: SendRequest<RequestBody>, max_streams: usize) -> Self {
+    pub(super) fn new(
+        sender: SendRequest<RequestBody>,
+        max_streams: usize,
+        takes_connect: watch::Receiver<Option<bool>>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             sender,
             max_streams,
             streams: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
+            takes_connect,
             used: Mutex::new(Used { idle_since: now, resets: 0, since: now }),
         }
     }
@@ -59,6 +67,12 @@ impl Handle {
 
     pub(super) fn sender(&self) -> SendRequest<RequestBody> {
         self.sender.clone()
+    }
+
+    /// Whether the peer takes an extended CONNECT (RFC 8441 §3). Waits for its settings; `None`: they never came.
+    pub(super) async fn takes_connect(&self) -> Option<bool> {
+        let mut told = self.takes_connect.clone();
+        *told.wait_for(Option::is_some).await.ok()?
     }
 
     /// No new streams from now on.

@@ -74,6 +74,20 @@ impl Endpoint {
         h1::send(&way.pool, head, body, at).await
     }
 
+    /// An extended CONNECT as such. `None`: the target speaks HTTP/1.1, which has another form for it.
+    #[cfg(feature = "http2")]
+    pub(crate) async fn connect(
+        &self,
+        head: &RequestHead,
+        at: &Attempt,
+    ) -> Result<Option<Response>, Error> {
+        let way = self.way(head)?;
+        if !way.speaks_h2(&self.shared) || !self.has_h2(way, head, at).await? {
+            return Ok(None);
+        }
+        crate::h2::send(&way.pool, head, Body::empty(), at).await.map(Some)
+    }
+
     fn way(&self, head: &RequestHead) -> Result<&Way, Error> {
         let wire = match self.shared.settings.wire {
             Wire::Dynamic => {
@@ -86,7 +100,7 @@ impl Endpoint {
         })
     }
 
-    /// Upgrades and tunnels always go over HTTP/1.1, on connections of their own.
+    /// Upgrades and plain tunnels always go over HTTP/1.1, on connections of their own.
     #[cfg(feature = "http2")]
     fn wants_h2(&self, way: &Way, head: &RequestHead) -> bool {
         way.speaks_h2(&self.shared)

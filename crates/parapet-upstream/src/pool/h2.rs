@@ -88,6 +88,11 @@ async fn open(pool: Arc<Pool>, index: usize, server: Option<ServerHandle>) -> Di
         dial::connect(&pool.route, pool.settings(), Offer::Http2).await?
     };
     if !io.speaks_h2() {
+        #[cfg(feature = "tls")]
+        if pool.settings().tls.version == crate::HttpVersion::Auto {
+            // As good a connection as any for the request that waits.
+            pool.check_in(pool.unit(io, permit), None, server.as_ref());
+        }
         return Ok(None);
     }
     let lease = Lease { _open: pool.counters.opened(), permit };

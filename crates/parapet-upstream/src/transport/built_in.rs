@@ -68,6 +68,11 @@ impl<K: Kind> BuiltIn<K> {
         Self::from_settings(Settings::new(K::WIRE))
     }
 
+    /// The transport with these settings, whatever their wire.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self::from_settings(Settings { wire: K::WIRE, ..settings.clone() })
+    }
+
     fn from_settings(settings: Settings) -> Self {
         Self { shared: Shared::new(settings), kind: PhantomData }
     }

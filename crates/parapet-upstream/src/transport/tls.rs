@@ -5,7 +5,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::built_in::{BuiltIn, Kind, OverTcp, sealed};
 use super::settings::Wire;
-use crate::{ConfigError, HttpVersion};
+use crate::{ConfigError, HttpVersion, TlsReload};
 
 /// HTTP/1.1, or HTTP/2 by [`http_version`](BuiltIn::http_version), over TLS over TCP; default port 443. Certificates
 /// are verified.
@@ -62,6 +62,14 @@ impl<K: OverTls> BuiltIn<K> {
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, ConfigError> {
         self.try_with(|settings| settings.tls.set_identity(chain, key))
+    }
+
+    /// Lets `handle` renew [`roots`](Self::roots) and [`client_auth`](Self::client_auth) while the transport is in use:
+    /// what was set there last comes before what was set here. Without effect on a configuration of one's own
+    /// ([`tls`](Self::tls)). Default: none.
+    #[must_use]
+    pub fn tls_reload(self, handle: &TlsReload) -> Self {
+        self.with(|settings| settings.tls.set_reload(handle.clone()))
     }
 
     /// The name to verify and to send (SNI). Default: the host of the target.

@@ -21,6 +21,9 @@ mod bodies;
 /// What a dropped request does to its connection.
 #[cfg(test)]
 mod cancel;
+/// The HTTP client: what it sends, keeps and refuses.
+#[cfg(test)]
+mod client;
 /// Which bytes of an origin are a response, and which are refused.
 #[cfg(test)]
 mod codec;

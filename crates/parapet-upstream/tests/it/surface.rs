@@ -1,6 +1,7 @@
 use parapet_upstream::{
-    Attempt, ConfigError, ConnectPolicy, Error, Gate, Guard, Picked, RetryBudget, RoundRobin,
-    RoundTripInfo, Target, TargetSet, Transport, UpgradedUpstream, Upstream,
+    Attempt, Client, ClientBuilder, ConfigError, ConnectPolicy, Error, Gate, Guard, Picked,
+    RetryBudget, RoundRobin, RoundTripInfo, Target, TargetSet, Transport, UpgradedUpstream,
+    Upstream,
 };
 
 use crate::support::Backend;
@@ -10,6 +11,8 @@ fn assert_shared<T: Send + Sync + std::fmt::Debug>() {}
 #[test]
 fn everything_can_be_shared_and_printed() {
     assert_shared::<Attempt>();
+    assert_shared::<Client>();
+    assert_shared::<ClientBuilder>();
     assert_shared::<ConfigError>();
     assert_shared::<ConnectPolicy>();
     assert_shared::<Error>();
@@ -20,6 +23,8 @@ fn everything_can_be_shared_and_printed() {
     assert_shared::<RoundTripInfo<'_>>();
     assert_shared::<Target>();
     assert_shared::<TargetSet>();
+    #[cfg(feature = "tls")]
+    assert_shared::<parapet_upstream::TlsReload>();
     assert_shared::<Transport>();
     assert_shared::<UpgradedUpstream>();
     assert_shared::<Upstream>();

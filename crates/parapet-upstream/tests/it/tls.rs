@@ -2,7 +2,7 @@ use std::io;
 use std::sync::Arc;
 
 use parapet_core::{Body, BodyError};
-use parapet_upstream::{ConnectErrorKind, Error, HttpVersion, HttpsTransport};
+use parapet_upstream::{ConnectErrorKind, Error, HttpVersion, HttpsTransport, TlsReload};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ED25519};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -15,15 +15,15 @@ use tokio_rustls::server::TlsStream;
 use crate::backend::{Backend, Client, Conn, ok, text, within};
 
 /// An authority of its own, and what it signed.
-struct Authority {
+pub(crate) struct Authority {
     cert: rcgen::Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,11 +31,11 @@ impl Authority {
         Self { cert, issuer: Issuer::new(params, key) }
     }
 
-    fn root(&self) -> CertificateDer<'static> {
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
         self.cert.der().clone()
     }
 
-    fn sign(&self, name: &str, year: i32) -> Identity {
+    pub(crate) fn sign(&self, name: &str, year: i32) -> Identity {
         let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -44,7 +44,11 @@ impl Authority {
     }
 }
 
-fn acceptor((chain, key): Identity, alpn: &[&str], clients: Option<&Authority>) -> TlsAcceptor {
+pub(crate) fn acceptor(
+    (chain, key): Identity,
+    alpn: &[&str],
+    clients: Option<&Authority>,
+) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -64,7 +68,7 @@ fn acceptor((chain, key): Identity, alpn: &[&str], clients: Option<&Authority>) 
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn accept(
+pub(crate) async fn accept(
     backend: &Backend,
     acceptor: &TlsAcceptor,
 ) -> io::Result<Conn<TlsStream<TcpStream>>> {
@@ -194,7 +198,7 @@ async fn http2_is_spoken_where_the_target_has_it() {
             HttpsTransport::new().roots([authority.root()]).unwrap().http_version(version);
         let client = client(&backend, transport);
         let origin = async {
-            let conn = accept(&backend, &acceptor).await.unwrap();
+            let mut conn = accept(&backend, &acceptor).await.unwrap();
             if h2 {
                 let mut conn = h2::server::handshake(conn.stream).await.unwrap();
                 let (request, mut answer) = conn.accept().await.unwrap().unwrap();
@@ -204,8 +208,7 @@ async fn http2_is_spoken_where_the_target_has_it() {
                 return;
             }
             assert_eq!(conn.stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-            // The first told which kind to dial; a second one, of that kind, serves.
-            let mut conn = accept(&backend, &acceptor).await.unwrap();
+            // The connection that told serves as well.
             conn.answer(ok("")).await;
         };
         let request = async {
@@ -229,4 +232,55 @@ fn tls_material_that_cannot_be_used_is_refused_where_it_is_given() {
     for (error, setting) in [(none, "roots"), (mismatch, "client_auth"), (name, "server_name")] {
         assert_eq!(error.to_string(), format!("the TLS setting {setting} cannot be used"));
     }
+}
+
+#[tokio::test]
+async fn renewed_material_holds_for_handshakes_that_begin_afterwards() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let backend = Backend::start().await;
+    let handle = TlsReload::new();
+    let (chain, key) = old.sign("client", 2100);
+    let transport = HttpsTransport::new()
+        .roots([old.root()])
+        .unwrap()
+        .client_auth(chain, key)
+        .unwrap()
+        .tls_reload(&handle);
+    let client = client(&backend, transport);
+    // The origin asks for a certificate of the same authority as its own.
+    let acceptors = [&old, &new]
+        .map(|authority| acceptor(authority.sign("127.0.0.1", 2100), &[], Some(authority)));
+    let origin = async {
+        let mut conn = accept(&backend, &acceptors[0]).await.unwrap();
+        conn.answer(ok("one")).await;
+        conn
+    };
+    let (mut conn, one) = tokio::join!(origin, client.text());
+    assert_eq!(one, "one");
+
+    let (chain, key) = new.sign("client", 2100);
+    let (_, other) = new.sign("client", 2100);
+    assert!(handle.set_client_auth(chain.clone(), other).is_err());
+    handle.set_client_auth(chain, key).unwrap();
+    assert!(handle.set_roots([]).is_err());
+    handle.set_roots([new.root()]).unwrap();
+    // What is open stays.
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\ntwo";
+    let (_, two) = tokio::join!(conn.answer(answer), client.text());
+    assert_eq!(two, "two");
+
+    let origin = async {
+        let mut conn = accept(&backend, &acceptors[1]).await.unwrap();
+        conn.answer("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\nnew").await;
+    };
+    let ((), renewed) = tokio::join!(origin, client.text());
+    assert_eq!(renewed, "new");
+
+    // What the old authority signed is believed no more.
+    let origin = async { accept(&backend, &acceptors[0]).await.is_err() };
+    let (_, refused) = tokio::join!(origin, client.get());
+    assert!(
+        matches!(refused, Err(Error::Connect { kind: ConnectErrorKind::Tls, .. })),
+        "{refused:?}"
+    );
 }
