@@ -36,12 +36,14 @@ pub(super) struct TapLimits {
     pub(super) glitch_rate: u32,
 }
 
-/// What a client did too much of.
+/// What a client did too much of, or never did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flood {
     HeaderBlock,
     Continuation,
     Glitches,
+    /// The first frame is no SETTINGS (RFC 9113 §3.4).
+    NoSettings,
 }
 
 impl Flood {
@@ -50,6 +52,7 @@ impl Flood {
             Self::HeaderBlock => "HTTP/2 header block too large",
             Self::Continuation => "too many HTTP/2 CONTINUATION frames",
             Self::Glitches => "too many HTTP/2 frames that do nothing",
+            Self::NoSettings => "HTTP/2 without SETTINGS at its beginning",
         }
     }
 }
@@ -168,6 +171,9 @@ impl Tap {
             (WINDOW_UPDATE, 4..) => State::Update { bytes: [0; 4], filled: 0, left: length },
             _ => State::Skip { left: length },
         };
+        if !self.settings_seen && (kind != SETTINGS || flags & FLAG_1 != 0) {
+            return Err(Flood::NoSettings);
+        }
         match kind {
             HEADERS | CONTINUATION => self.headers(kind, length, flags, now),
             DATA if length == 0 && flags & FLAG_1 == 0 => self.glitch(1, now),
@@ -256,6 +262,7 @@ mod tests {
     fn feed(frames: &[Vec<u8>], piece: usize) -> Result<(), Flood> {
         let now = tokio::time::Instant::now().into_std();
         let mut tap = Tap::new(LIMITS, now);
+        tap.settings_seen = true;
         let mut bytes = vec![b'P'; PREFACE];
         bytes.extend(frames.iter().flatten());
         bytes.chunks(piece).try_for_each(|piece| tap.feed(piece, now))
@@ -298,10 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn the_first_frame_is_settings() {
+        let now = tokio::time::Instant::now().into_std();
+        let first = |kind, flags| {
+            let mut tap = Tap::new(LIMITS, now);
+            tap.feed(&[b'P'; PREFACE], now)?;
+            tap.feed(&frame(kind, flags, 8), now)
+        };
+        assert_eq!(first(SETTINGS, 0), Ok(()));
+        for (kind, flags) in [(SETTINGS, FLAG_1), (PING, 0), (HEADERS, END_HEADERS), (0x16, 0)] {
+            assert_eq!(first(kind, flags), Err(Flood::NoSettings), "{kind}");
+        }
+    }
+
+    #[test]
     fn forgives_at_its_rate() {
         let start = tokio::time::Instant::now().into_std();
         let mut tap = Tap::new(LIMITS, start);
-        tap.state = NEXT;
+        (tap.state, tap.settings_seen) = (NEXT, true);
         let reset = frame(RST_STREAM, 0, 4);
         for _ in 0..100 {
             tap.feed(&reset, start).unwrap();
