@@ -225,6 +225,13 @@ impl ServerHandle {
         }
     }
 
+    /// How long a connection without a request has for one on its way once the server no longer accepts: a second, or
+    /// half of a grace time that is not much longer, so that silence alone never outlasts it.
+    pub(crate) fn leave_time(&self) -> Duration {
+        let second = Duration::from_secs(1);
+        self.times().grace.map_or(second, |grace| second.min(grace / 2))
+    }
+
     /// Whether [`shutdown_now`](Self::shutdown_now) was called, or a second signal came: what is in progress is cut.
     pub fn is_forced(&self) -> bool {
         self.0.forced.load(Ordering::Acquire)

@@ -521,7 +521,8 @@ impl Server {
         self
     }
 
-    /// Hears the addresses once all listeners are open.
+    /// Hears the addresses once all listeners are open, what [`on_start`](Self::on_start) was given has ended, and signals
+    /// are trapped.
     #[must_use]
     pub fn on_ready(mut self, f: impl Fn(&[std::net::SocketAddr]) + Send + Sync + 'static) -> Self {
         self.hooks.ready.push(Box::new(f));

@@ -26,9 +26,6 @@ use super::socket::read_until;
 use crate::tls::{AuthorityCheck, Session, TlsAcceptError};
 use crate::{BoxFuture, ConnInfo, Io, Protocol, TlsInfo};
 
-/// How long a connection in its prelude has once the server no longer accepts.
-const GRACE_FOR_PRELUDE: Duration = Duration::from_secs(1);
-
 /// Serves connections that come from elsewhere: in-memory pipes, own transports.
 #[derive(Clone, Debug)]
 pub struct Connections {
@@ -178,7 +175,7 @@ async fn prelude(
     // Once nothing is accepted any more, a connection without a request has a moment for one on its way.
     let leave = async {
         grace_started.await;
-        sleep(GRACE_FOR_PRELUDE).await;
+        sleep(service.handle.leave_time()).await;
     };
     let stages = stages(service, listener, socket, meta, registration, early);
     let late = async {

@@ -48,8 +48,6 @@ const SHRINK_AFTER: Duration = Duration::from_secs(1);
 /// What is still read of a request that nobody wants, so that its answer is not lost to a reset (RFC 9112 §9.6).
 const LINGER_BYTES: usize = 256 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
-/// How long an idle connection has for a request on its way once the server no longer accepts.
-const GRACE_FOR_IDLE: Duration = Duration::from_secs(1);
 
 /// One HTTP/1.1 connection. Ready when it is over; dropped, it closes the connection.
 pub(crate) struct Http1 {
@@ -118,11 +116,7 @@ impl Http1 {
     pub(crate) fn new(context: ConnContext, socket: Socket, buffered: BytesMut) -> Self {
         let decoder = RequestDecoder::new(context.service.limits);
         let (read, write) = socket.split();
-        let ends_at = context.service.settings.max_connection_age.map(|age| {
-            // ± 10 %, so that connections made together do not end together.
-            let jitter = 0.9 + 0.2 * f64::from((context.conn.id() % 1000) as u32) / 1000.0;
-            context.conn.accepted_at() + age.mul_f64(jitter)
-        });
+        let ends_at = context.ends_at();
         Self {
             context,
             read: Some(Box::new(ReadSide::new(read, buffered, decoder))),
@@ -260,6 +254,8 @@ impl Http1 {
                 self.timed_out("read_header_timeout");
                 self.refuse(Refusal::TIMEOUT, reading.begun.unwrap_or(idle_since))
             }
+            // An end that was due is no failure.
+            "grace" | "max_connection_age" => Step::Done,
             which => {
                 self.timed_out(which);
                 Step::Done
@@ -280,7 +276,7 @@ impl Http1 {
         if self.grace_ends.is_none()
             && self.context.service.handle.drain_phase() >= DrainPhase::Grace
         {
-            self.grace_ends = Some(Instant::now() + GRACE_FOR_IDLE);
+            self.grace_ends = Some(Instant::now() + self.context.service.handle.leave_time());
         }
         false
     }

@@ -68,7 +68,7 @@ pub(crate) fn bind(server: Server) -> Result<Bound, Error> {
         open.extend(accept::open(listen, &address, &service.settings, context)?);
     }
     let bound = Bound { service, plan, open };
-    bound.announce();
+    bound.service.handle.set_local_addrs(bound.local_addrs());
     Ok(bound)
 }
 
@@ -134,12 +134,6 @@ impl Bound {
         move || service.snapshot()
     }
 
-    fn announce(&self) {
-        let addrs = self.local_addrs();
-        self.service.handle.set_local_addrs(addrs.clone());
-        self.service.hooks.ready(&addrs);
-    }
-
     /// Blocks until the end of the drain.
     ///
     /// # Errors
@@ -169,9 +163,19 @@ impl Bound {
     async fn run_workers(self, workers: usize) -> Result<(), Error> {
         let Self { service, mut plan, open } = self;
         service.handle.set_runtime(runtime::Handle::current());
-        start(&mut plan).await?;
+        // Trapped first of all: who is told that the server is ready may send one at once.
         let signals = Signals::new(service.settings.grace_timeout.is_some(), plan.on_hangup.take());
         let mut signals = signals.map_err(Error::Runtime)?;
+        tokio::select! {
+            started = start(&mut plan) => started?,
+            _ = signals.next() => {
+                // Nothing is served yet: nothing to drain.
+                service.handle.begin_drain(true);
+                finish(&service.handle).await;
+                service.handle.enter(DrainPhase::Ended);
+                return Ok(());
+            }
+        }
         let limit = max_connections(&service);
         let (failed, mut failures) = mpsc::unbounded_channel();
         // A worker accepts by itself where it can: alone, or on sockets of its own. Else one acceptor hands over, so
@@ -201,6 +205,7 @@ impl Bound {
             let (service, senders) = (Arc::clone(&service), Arc::clone(&senders));
             tasks.spawn(hand_over(service, open, limit, senders, failed.clone()));
         }
+        service.hooks.ready(service.handle.local_addrs());
         let failure = async {
             match failures.recv().await {
                 Some(error) => error,
@@ -231,14 +236,9 @@ pub(crate) async fn serve(server: Server, listeners: Vec<Listener>) -> Result<()
             Open::from_listener(listener.0, |name| listener_context(&service, &plan, &listen, name))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    Bound { service, plan, open }.serve_announced().await
-}
-
-impl Bound {
-    async fn serve_announced(self) -> Result<(), Error> {
-        self.announce();
-        self.serve().await
-    }
+    let bound = Bound { service, plan, open };
+    bound.service.handle.set_local_addrs(bound.local_addrs());
+    bound.serve().await
 }
 
 async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> Result<(), Error> {
@@ -254,6 +254,7 @@ async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> R
     for open in open {
         tasks.spawn(accept_here(Arc::clone(&service), open, limit, failed.clone()));
     }
+    service.hooks.ready(service.handle.local_addrs());
     let failure = async {
         match failures.recv().await {
             Some(error) => error,

@@ -59,6 +59,14 @@ pub(crate) struct ConnContext {
 }
 
 impl ConnContext {
+    /// When the connection is too old, if it has such an age.
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        let age = self.service.settings.max_connection_age?;
+        // ± 10 %, so that connections made together do not end together.
+        let jitter = 0.9 + 0.2 * f64::from((self.conn.id() % 1000) as u32) / 1000.0;
+        self.conn.accepted_at().checked_add(age.mul_f64(jitter))
+    }
+
     /// Whether a request for `authority` may come over this connection's TLS session (RFC 9110 §7.4).
     #[cfg_attr(
         not(feature = "tls"),

@@ -1,5 +1,6 @@
 //! The server over real sockets: bytes in, bytes out.
 
+mod ages;
 mod corpus;
 mod drain;
 mod exchange;

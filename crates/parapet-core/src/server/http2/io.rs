@@ -18,6 +18,8 @@ pub(super) struct Watch(Mutex<Seen>);
 struct Seen {
     tap: Tap,
     flood: Option<Flood>,
+    /// When the client first said something.
+    first_byte: Option<Instant>,
     /// Since when output waits, and what was taken meanwhile.
     stalled: Option<(Instant, usize)>,
     min_progress: usize,
@@ -26,7 +28,13 @@ struct Seen {
 impl Watch {
     pub(super) fn new(tap: Tap, min_progress: u32) -> Arc<Self> {
         let min_progress = min_progress as usize;
-        Arc::new(Self(Mutex::new(Seen { tap, flood: None, stalled: None, min_progress })))
+        Arc::new(Self(Mutex::new(Seen {
+            tap,
+            flood: None,
+            first_byte: None,
+            stalled: None,
+            min_progress,
+        })))
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -35,6 +43,10 @@ impl Watch {
 
     pub(super) fn flood(&self) -> Option<Flood> {
         self.seen().flood
+    }
+
+    pub(super) fn first_byte(&self) -> Option<Instant> {
+        self.seen().first_byte
     }
 
     pub(super) fn settings_seen(&self) -> bool {
@@ -90,8 +102,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         let new = buf.filled().get(before..).unwrap_or_default();
+        let now = Instant::now();
         let mut seen = self.watch.seen();
-        if let Err(flood) = seen.tap.feed(new, Instant::now().into_std()) {
+        if !new.is_empty() {
+            seen.first_byte.get_or_insert(now);
+        }
+        if let Err(flood) = seen.tap.feed(new, now.into_std()) {
             seen.flood = Some(flood);
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,

@@ -192,6 +192,16 @@ async fn sigint_leaves_the_wait_out_and_ends_as_soon_as_all_is_done() {
     drop(silent);
 }
 
+#[test]
+fn a_signal_right_behind_ready_drains() {
+    for signal in [Signal::TERM, Signal::INT].repeat(5) {
+        let mut server = Running::start(0, 5000, 1, 0);
+        server.signal(signal);
+        assert_eq!(server.line(), "draining");
+        assert_eq!(server.line(), "ok");
+    }
+}
+
 #[tokio::test]
 async fn a_second_signal_cuts_at_once() {
     for (first, second) in
@@ -199,7 +209,6 @@ async fn a_second_signal_cuts_at_once() {
     {
         let mut server = Running::start(60_000, 60_000, 2, 0);
         let mut peer = Peer::connect(server.address).await;
-        // Who answers has trapped the signals, which `on_ready` does not say.
         peer.send(GET).await;
         peer.answer().await;
         peer.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
