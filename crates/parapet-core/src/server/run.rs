@@ -1,6 +1,5 @@
 //! Binding, workers, and the drain.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,8 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
 use super::accept::{self, Accepted, Detached, Open, accept_loop};
+use super::bind::listener_context;
 use super::connection::serve_connection;
-use super::listen::{Address, Listen, Listener, ListenerContext};
+use super::listen::{Listen, Listener, ListenerContext};
 use super::registry::Registration;
 use super::service::Service;
 use super::signals::{Signals, Stop};
@@ -35,76 +35,14 @@ pub(crate) struct Plan {
 
 /// A server whose settings are checked and whose listeners are open.
 pub struct Bound {
-    service: Arc<Service>,
-    plan: Plan,
-    open: Vec<Open>,
+    pub(super) service: Arc<Service>,
+    pub(super) plan: Plan,
+    pub(super) open: Vec<Open>,
 }
 
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bound").field("local_addrs", &self.local_addrs()).finish_non_exhaustive()
-    }
-}
-
-pub(crate) fn bind(server: Server) -> Result<Bound, Error> {
-    raise_open_files();
-    let (service, mut plan) = Service::split(server)?;
-    if plan.listens.is_empty() {
-        plan.listens.push(Listen::any(default_port(&plan)));
-    }
-    let mut seen = HashSet::new();
-    let mut open = Vec::new();
-    for listen in &plan.listens {
-        let address = match &listen.address {
-            Address::Text(text) => Address::parse(text)?,
-            address => address.clone(),
-        };
-        let is_free_port = matches!(&address, Address::Any(0))
-            || matches!(&address, Address::Tcp(at) if at.port() == 0);
-        if !is_free_port && !seen.insert(address.to_string()) && !service.settings.reuse_port {
-            return Err(Error::DuplicateListener(address.to_string()));
-        }
-        let context = |name: &str| listener_context(&service, &plan, listen, name);
-        open.extend(accept::open(listen, &address, &service.settings, context)?);
-    }
-    let bound = Bound { service, plan, open };
-    bound.service.handle.set_local_addrs(bound.local_addrs());
-    Ok(bound)
-}
-
-#[cfg(feature = "tls")]
-fn default_port(plan: &Plan) -> u16 {
-    if plan.tls.is_some() { 443 } else { 80 }
-}
-
-#[cfg(not(feature = "tls"))]
-fn default_port(_plan: &Plan) -> u16 {
-    80
-}
-
-fn listener_context(
-    service: &Service,
-    plan: &Plan,
-    listen: &Listen,
-    name: &str,
-) -> Result<ListenerContext, Error> {
-    #[cfg(not(feature = "tls"))]
-    let _ = plan;
-    listen.context(
-        &service.settings,
-        #[cfg(feature = "tls")]
-        plan.tls.as_ref(),
-        name,
-    )
-}
-
-/// The soft limit of open files up to the hard one, as every server wants it.
-fn raise_open_files() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 
