@@ -4,12 +4,14 @@ mod accept;
 mod bind;
 mod connection;
 mod counted;
+mod handover;
 mod hooks;
 mod http1;
 mod http2;
 mod inherited;
 mod layer;
 mod listen;
+mod notify;
 mod progress;
 mod registry;
 mod run;
@@ -23,6 +25,7 @@ mod timer;
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::connection::Connections;
@@ -74,6 +77,7 @@ pub struct Server {
     background: Vec<BoxFuture<'static, ()>>,
     on_start: Vec<BoxFuture<'static, Result<(), BoxError>>>,
     on_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
+    handover: Option<PathBuf>,
     handle: ServerHandle,
 }
 
@@ -113,6 +117,7 @@ impl Server {
             background: Vec::new(),
             on_start: Vec::new(),
             on_hangup: None,
+            handover: None,
             handle,
         }
     }
@@ -177,6 +182,18 @@ impl Server {
     #[must_use]
     pub fn on_hangup(self, f: impl Fn() + Send + Sync + 'static) -> Self {
         Self { on_hangup: Some(Arc::new(f)), ..self }
+    }
+
+    /// Restarts without a moment in which nobody listens: a new process with the same `path` takes the listeners of the
+    /// running one over (by their names), and once it serves, the old one drains without
+    /// [`wait_before_shutdown`](Self::wait_before_shutdown). A new process that fails, or is not ready in 30 s, changes
+    /// nothing. `path` is a Unix socket that only this user's processes may use. Default: none.
+    ///
+    /// It is for the listeners that [`bind`](Self::bind) opens, and with it one acceptor hands connections to the workers,
+    /// [`reuse_port`](Self::reuse_port) or not: sockets of their own would lose what waits on them.
+    #[must_use]
+    pub fn handover(self, path: impl Into<PathBuf>) -> Self {
+        Self { handover: Some(path.into()), ..self }
     }
 
     /// Handle of this server: valid before, during and after serving.

@@ -4,10 +4,12 @@ use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -123,6 +125,14 @@ impl Open {
         }
     }
 
+    /// A second descriptor of the same socket, for another process.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        match &self.kind {
+            OpenKind::Tcp(listener) => listener.try_clone().map(Into::into),
+            OpenKind::Unix(listener) => listener.try_clone().map(Into::into),
+        }
+    }
+
     /// A second handle to the same socket, for another worker.
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         let kind = match &self.kind {
@@ -134,6 +144,18 @@ impl Open {
 }
 
 impl OpenKind {
+    /// A listening stream socket of either family; `None`: it is something else.
+    fn from_descriptor(listener: OwnedFd) -> Option<Self> {
+        let socket = RawSocket::from(listener);
+        if !socket.is_listener().unwrap_or(false) {
+            return None;
+        }
+        let unix = socket.local_addr().ok()?.is_unix();
+        let kind = if unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) };
+        kind.set_nonblocking().ok()?;
+        Some(kind)
+    }
+
     /// Accepts what waits already.
     fn accept(&self) -> io::Result<Accepted> {
         match self {
@@ -156,6 +178,24 @@ impl OpenKind {
             Self::Unix(listener) => listener.set_nonblocking(true),
         }
     }
+}
+
+/// What the process before this one had open for `address`.
+pub(crate) fn take_over(
+    listener: OwnedFd,
+    address: &Address,
+    context: impl Fn(&str) -> Result<ListenerContext, Error>,
+) -> Result<Open, Error> {
+    let Some(kind) = OpenKind::from_descriptor(listener) else {
+        return Err(Error::NotAListener(address.to_string()));
+    };
+    let mut open = Open { kind, context: Arc::new(context(&address.to_string())?), unlink: None };
+    match (address, open.local_addr()) {
+        (Address::Unix(path), _) => open.unlink = (!is_abstract(path)).then(|| path.clone()),
+        (_, Some(bound)) => open.context = Arc::new(context(&bound.to_string())?),
+        _ => {}
+    }
+    Ok(open)
 }
 
 /// Opens what `listen` names; several sockets for a name with several addresses.
@@ -332,6 +372,9 @@ pub(crate) async fn accept_loop(
             Err(error) => break Err(error),
         }
     };
+    if service.handed_over.load(Ordering::Acquire) {
+        return result;
+    }
     // Whoever connected before the end is served: their handshake was completed by the system. The system is asked, not
     // the runtime, which has not heard of the last ones yet.
     let backlog = listener.into_kind()?;

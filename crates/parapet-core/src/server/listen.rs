@@ -147,6 +147,11 @@ impl Listen {
         Self { unix_mode: mode, ..self }
     }
 
+    /// Under what a socket of `address` is handed over.
+    pub(crate) fn key(&self, address: &Address) -> String {
+        self.name.map_or_else(|| address.to_string(), str::to_owned)
+    }
+
     /// What the connections of this listener have, given the server's settings and its address.
     pub(crate) fn context(
         &self,

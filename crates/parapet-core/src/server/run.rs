@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,7 +15,9 @@ use tokio::time::{sleep_until, timeout};
 use super::accept::{self, Accepted, Detached, Open, accept_loop};
 use super::bind::listener_context;
 use super::connection::serve_connection;
+use super::handover::Handover;
 use super::listen::{Listen, Listener, ListenerContext};
+use super::notify;
 use super::registry::Registration;
 use super::service::Service;
 use super::signals::{Signals, Stop};
@@ -31,6 +34,7 @@ pub(crate) struct Plan {
     pub(crate) background: Vec<BoxFuture<'static, ()>>,
     pub(crate) on_start: Vec<BoxFuture<'static, Result<(), BoxError>>>,
     pub(crate) on_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) handover: Option<PathBuf>,
 }
 
 /// A server whose settings are checked and whose listeners are open.
@@ -38,6 +42,7 @@ pub struct Bound {
     pub(super) service: Arc<Service>,
     pub(super) plan: Plan,
     pub(super) open: Vec<Open>,
+    pub(super) handover: Option<Handover>,
 }
 
 impl std::fmt::Debug for Bound {
@@ -93,13 +98,12 @@ impl Bound {
     /// # Errors
     /// As [`Server::serve`].
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { service, plan, open } = self;
-        serve_open(service, plan, open).await
+        serve_open(self).await
     }
 
     /// The main thread: signals, the drain, and, where workers cannot accept by themselves, the one acceptor.
     async fn run_workers(self, workers: usize) -> Result<(), Error> {
-        let Self { service, mut plan, open } = self;
+        let Self { service, mut plan, open, handover } = self;
         service.handle.set_runtime(runtime::Handle::current());
         // Trapped first of all: who is told that the server is ready may send one at once.
         let signals = Signals::new(service.settings.grace_timeout.is_some(), plan.on_hangup.take());
@@ -116,9 +120,9 @@ impl Bound {
         }
         let limit = max_connections(&service);
         let (failed, mut failures) = mpsc::unbounded_channel();
-        // A worker accepts by itself where it can: alone, or on sockets of its own. Else one acceptor hands over, so
+        // A worker accepts by itself where it can: alone, or on sockets of its own that nobody takes over. Else one acceptor hands over, so
         // that none gets more than its share.
-        let accepts_itself = workers == 1 || service.settings.reuse_port;
+        let accepts_itself = workers == 1 || (service.settings.reuse_port && handover.is_none());
         let mut pool = Vec::new();
         let mut senders = Vec::new();
         let (mut own, shared) = if accepts_itself {
@@ -143,7 +147,7 @@ impl Bound {
             let (service, senders) = (Arc::clone(&service), Arc::clone(&senders));
             tasks.spawn(hand_over(service, open, limit, senders, failed.clone()));
         }
-        service.hooks.ready(service.handle.local_addrs());
+        serves(&service, handover, &mut tasks);
         let failure = async {
             match failures.recv().await {
                 Some(error) => error,
@@ -174,12 +178,13 @@ pub(crate) async fn serve(server: Server, listeners: Vec<Listener>) -> Result<()
             Open::from_listener(listener.0, |name| listener_context(&service, &plan, &listen, name))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let bound = Bound { service, plan, open };
+    let bound = Bound { service, plan, open, handover: None };
     bound.service.handle.set_local_addrs(bound.local_addrs());
     bound.serve().await
 }
 
-async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> Result<(), Error> {
+async fn serve_open(bound: Bound) -> Result<(), Error> {
+    let Bound { service, mut plan, open, handover } = bound;
     service.handle.set_runtime(runtime::Handle::current());
     start(&mut plan).await?;
     let limit = max_connections(&service);
@@ -192,7 +197,7 @@ async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> R
     for open in open {
         tasks.spawn(accept_here(Arc::clone(&service), open, limit, failed.clone()));
     }
-    service.hooks.ready(service.handle.local_addrs());
+    serves(&service, handover, &mut tasks);
     let failure = async {
         match failures.recv().await {
             Some(error) => error,
@@ -204,6 +209,15 @@ async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> R
     finish(&service.handle).await;
     service.handle.enter(DrainPhase::Ended);
     result
+}
+
+/// Everything is up: whoever waits for that is told.
+fn serves(service: &Arc<Service>, handover: Option<Handover>, tasks: &mut JoinSet<()>) {
+    service.hooks.ready(service.handle.local_addrs());
+    notify::ready(handover.as_ref().is_some_and(Handover::has_predecessor));
+    if let Some(handover) = handover {
+        tasks.spawn(handover.run(Arc::clone(service)));
+    }
 }
 
 /// A connection on its way to the worker that serves it.
@@ -356,6 +370,7 @@ async fn drain(
         }
     }
     tracing::info!(target: "parapet_core", "draining");
+    notify::stopping();
     let waited = async {
         if let Some(end) = handle.wait_ends() {
             sleep_until(end).await;

@@ -1,6 +1,7 @@
 //! What all connections of a server share, and the step from a decoded head to the chain.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery};
@@ -34,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) layers: Layers,
     pub(crate) registry: Arc<Registry>,
     pub(crate) stats: Stats,
+    /// Whether another process has the listeners, too: what waits on them is its to serve.
+    pub(crate) handed_over: AtomicBool,
     /// For connections that no listener of ours accepted.
     pub(crate) default_listener: Arc<ListenerContext>,
 }
@@ -115,6 +118,7 @@ impl Service {
             background,
             on_start,
             on_hangup,
+            handover,
             handle,
         } = server;
         settings.check()?;
@@ -136,6 +140,7 @@ impl Service {
             layers: Layers(layers),
             registry: Arc::new(Registry::new()),
             stats: Stats::default(),
+            handed_over: AtomicBool::new(false),
             default_listener,
             settings,
         });
@@ -146,6 +151,7 @@ impl Service {
             background,
             on_start,
             on_hangup,
+            handover,
         };
         Ok((service, plan))
     }

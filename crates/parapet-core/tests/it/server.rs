@@ -11,6 +11,7 @@ mod limits;
 mod panics;
 mod peer;
 mod refusals;
+mod restart;
 mod run;
 mod settings;
 #[cfg(feature = "tls")]

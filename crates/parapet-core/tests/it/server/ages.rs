@@ -17,6 +17,7 @@ fn connect(connections: &Connections) -> DuplexStream {
     client
 }
 
+#[cfg(feature = "tls")]
 fn near(took: Duration, wanted: Duration) -> bool {
     (wanted..=wanted + Duration::from_millis(20)).contains(&took)
 }
