@@ -32,12 +32,14 @@ pub use self::connection::Connections;
 use self::hooks::Hooks;
 pub use self::hooks::{ConnState, ConnectionError, LocalReply};
 pub use self::layer::{ConnMeta, ConnectionLayer, LayerError};
+pub(crate) use self::listen::ListenerContext;
 pub use self::listen::{Listen, Listener};
 pub use self::run::Bound;
 use self::service::Service;
 pub use self::settings::Http2;
 use self::settings::Settings;
-pub use self::stats::ServerStats;
+pub(crate) use self::stats::{Counters, snapshot};
+pub use self::stats::{ListenerStats, ServerStats};
 #[cfg(feature = "tls")]
 use crate::TlsConfig;
 use crate::{BoxError, BoxFuture, Chain, Error, Handler, Middleware, ServerHandle};

@@ -119,10 +119,7 @@ impl Open {
     }
 
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        match &self.kind {
-            OpenKind::Tcp(listener) => listener.local_addr().ok(),
-            OpenKind::Unix(_) => None,
-        }
+        self.kind.local_addr()
     }
 
     /// A second descriptor of the same socket, for another process.
@@ -154,6 +151,13 @@ impl OpenKind {
         let kind = if unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) };
         kind.set_nonblocking().ok()?;
         Some(kind)
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
     }
 
     /// Accepts what waits already.
@@ -189,13 +193,12 @@ pub(crate) fn take_over(
     let Some(kind) = OpenKind::from_descriptor(listener) else {
         return Err(Error::NotAListener(address.to_string()));
     };
-    let mut open = Open { kind, context: Arc::new(context(&address.to_string())?), unlink: None };
-    match (address, open.local_addr()) {
-        (Address::Unix(path), _) => open.unlink = (!is_abstract(path)).then(|| path.clone()),
-        (_, Some(bound)) => open.context = Arc::new(context(&bound.to_string())?),
-        _ => {}
-    }
-    Ok(open)
+    let unlink = match address {
+        Address::Unix(path) if !is_abstract(path) => Some(path.clone()),
+        _ => None,
+    };
+    let bound = kind.local_addr().map_or_else(|| address.to_string(), |bound| bound.to_string());
+    Ok(Open { kind, context: Arc::new(context(&bound)?), unlink })
 }
 
 /// Opens what `listen` names; several sockets for a name with several addresses.

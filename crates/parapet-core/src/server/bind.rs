@@ -82,12 +82,14 @@ pub(crate) fn listener_context(
 ) -> Result<ListenerContext, Error> {
     #[cfg(not(feature = "tls"))]
     let _ = plan;
-    listen.context(
+    let context = listen.context(
         &service.settings,
         #[cfg(feature = "tls")]
         plan.tls.as_ref(),
         name,
-    )
+    )?;
+    service.handle.count(&context);
+    Ok(context)
 }
 
 /// What shares an address with the process after it should know (`net.ipv4.tcp_migrate_req`, Linux 5.14).

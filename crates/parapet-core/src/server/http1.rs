@@ -157,7 +157,7 @@ impl Http1 {
             match read.next_head() {
                 Ok(RequestEvent::Head(request, framing)) => {
                     if reading.begun.is_none() {
-                        self.context.service.hooks.state(&self.context.conn, ConnState::Active);
+                        self.context.state(ConnState::Active);
                     }
                     if reading.idle_since.is_some() {
                         self.context.registration.set_idle(false, Instant::now());
@@ -174,14 +174,14 @@ impl Http1 {
                 if reading.idle_since.is_some() {
                     self.context.registration.set_idle(false, now);
                 }
-                self.context.service.hooks.state(&self.context.conn, ConnState::Active);
+                self.context.state(ConnState::Active);
             }
             match read.fill(cx) {
                 Poll::Ready(Ok(0)) => return Step::Done,
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     let error = ConnectionError::Io(error.kind());
-                    self.context.service.hooks.failed(&self.context.conn, &error);
+                    self.context.failed(&error);
                     return Step::Done;
                 }
                 Poll::Pending => break,
@@ -264,8 +264,7 @@ impl Http1 {
     }
 
     fn timed_out(&self, which: &'static str) {
-        self.context.service.stats.timeouts.add();
-        self.context.service.hooks.failed(&self.context.conn, &ConnectionError::Timeout(which));
+        self.context.failed(&ConnectionError::Timeout(which));
     }
 
     /// Whether an idle connection has to go now; notes from when on it has to.
@@ -297,9 +296,7 @@ impl Http1 {
     /// As [`refuse`](Self::refuse) where the method is known: the answer to HEAD has no content.
     fn refuse_method(&mut self, method: Method, refusal: Refusal, received_at: Instant) -> Step {
         let Refusal { status, text, kind } = refusal;
-        let ConnContext { service, conn, .. } = &self.context;
-        service.stats.local_replies.add();
-        service.hooks.local_reply(conn, &LocalReply { status, kind, received_at });
+        self.context.local_reply(&LocalReply { status, kind, received_at });
         let exchange = Exchange::refused(method);
         self.respond(exchange, plain_error(status, text))
     }

@@ -5,6 +5,7 @@
 
 mod exec;
 mod io;
+mod sent;
 mod stream;
 mod tap;
 
@@ -51,7 +52,9 @@ pub(crate) async fn serve_http2(context: ConnContext, socket: Socket, buffered: 
         glitch_rate: settings.http2.glitch_rate,
     };
     let watch = Watch::new(Tap::new(limits, Instant::now().into_std()), settings.min_progress);
-    let io = WatchedIo::new(Rewound::new(buffered, socket.into_boxed()), Arc::clone(&watch));
+    let counters = Arc::clone(&context.listener.counters);
+    let io = Rewound::new(buffered, socket.into_boxed());
+    let io = WatchedIo::new(io, Arc::clone(&watch), counters);
     let queue = Queue::default();
     let shared = Shared::new(context, queue.clone());
     let streams = Arc::clone(&shared);
@@ -94,7 +97,7 @@ pub(crate) async fn serve_http2(context: ConnContext, socket: Socket, buffered: 
         .await;
     }
     if let Some(flood) = watch.flood() {
-        service.hooks.failed(&shared.context.conn, &ConnectionError::Protocol(flood.reason()));
+        shared.context.failed(&ConnectionError::Protocol(flood.reason()));
     }
 }
 
@@ -224,8 +227,7 @@ impl Life {
             return Next::Wait;
         }
         if which != "max_connection_age" && which != LEFT {
-            service.stats.timeouts.add();
-            service.hooks.failed(conn, &ConnectionError::Timeout(which));
+            shared.context.failed(&ConnectionError::Timeout(which));
         }
         match which {
             "idle_timeout" | "first_request_timeout" | "max_connection_age" if !leaving => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::settings::Settings;
+use super::stats::Counters;
 use crate::Error;
 use crate::conn_info::Values;
 use crate::trust::{TrustProxy, TrustStep};
@@ -266,6 +267,7 @@ pub(crate) struct ListenerContext {
     pub(crate) h2c: bool,
     pub(crate) trust: TrustStep,
     pub(crate) values: Values,
+    pub(crate) counters: Arc<Counters>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Acceptor>,
 }
@@ -284,6 +286,7 @@ impl ListenerContext {
             h2c: settings.h2c,
             trust: TrustStep::new(settings.trust_proxy.clone(), settings.client_address),
             values: Values::default(),
+            counters: Arc::default(),
             #[cfg(feature = "tls")]
             tls: tls.map(TlsConfig::build).transpose()?,
         })

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
+use super::Server;
 use super::accept::{self, Accepted, Detached, Open, accept_loop};
 use super::bind::listener_context;
 use super::connection::serve_connection;
@@ -21,7 +22,6 @@ use super::notify;
 use super::registry::Registration;
 use super::service::Service;
 use super::signals::{Signals, Stop};
-use super::{Server, ServerStats};
 #[cfg(feature = "tls")]
 use crate::TlsConfig;
 use crate::{BoxError, BoxFuture, DrainPhase, Error, ServerHandle, worker};
@@ -69,12 +69,6 @@ impl Bound {
     /// Handle of the server.
     pub fn handle(&self) -> ServerHandle {
         self.service.handle.clone()
-    }
-
-    /// Counters of the server: a cheap snapshot, at any time.
-    pub fn stats(&self) -> impl Fn() -> ServerStats + Send + Sync + 'static {
-        let service = Arc::clone(&self.service);
-        move || service.snapshot()
     }
 
     /// Blocks until the end of the drain.

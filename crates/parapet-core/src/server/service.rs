@@ -9,13 +9,12 @@ use http::{HeaderMap, HeaderName, StatusCode, Version};
 use parapet_header::has_token;
 use tokio::time::Instant;
 
-use super::hooks::Hooks;
+use super::Server;
+use super::hooks::{ConnState, ConnectionError, Hooks, LocalReply};
 use super::layer::ConnectionLayer;
 use super::listen::ListenerContext;
 use super::registry::{Registration, Registry};
 use super::settings::Settings;
-use super::stats::Stats;
-use super::{Server, ServerStats};
 use crate::request_info::RequestInfo;
 use crate::trust::TrustStep;
 use crate::upgrade::Offer;
@@ -34,7 +33,6 @@ pub(crate) struct Service {
     pub(crate) hooks: Hooks,
     pub(crate) layers: Layers,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) stats: Stats,
     /// Whether another process has the listeners, too: what waits on them is its to serve.
     pub(crate) handed_over: AtomicBool,
     /// For connections that no listener of ours accepted.
@@ -62,6 +60,24 @@ pub(crate) struct ConnContext {
 }
 
 impl ConnContext {
+    /// The connection changed its state: counted, and told to the hooks.
+    pub(crate) fn state(&self, state: ConnState) {
+        self.listener.counters.moved(&self.registration.control.counted, state);
+        self.service.hooks.state(&self.conn, state);
+    }
+
+    /// The connection failed: counted, and told to the hooks.
+    pub(crate) fn failed(&self, error: &ConnectionError) {
+        self.listener.counters.failed(error);
+        self.service.hooks.failed(&self.conn, error);
+    }
+
+    /// A request was answered before any handler saw it: counted, and told to the hooks.
+    pub(crate) fn local_reply(&self, reply: &LocalReply) {
+        self.listener.counters.local_reply(reply.status);
+        self.service.hooks.local_reply(&self.conn, reply);
+    }
+
     /// When the connection is too old, if it has such an age.
     pub(crate) fn ends_at(&self) -> Option<Instant> {
         let age = self.service.settings.max_connection_age?;
@@ -132,6 +148,7 @@ impl Service {
             #[cfg(feature = "tls")]
             tls.as_ref(),
         )?);
+        handle.count(&default_listener);
         let service = Arc::new(Self {
             handler: compose(&chain, handler),
             limits,
@@ -139,7 +156,6 @@ impl Service {
             hooks,
             layers: Layers(layers),
             registry: Arc::new(Registry::new()),
-            stats: Stats::default(),
             handed_over: AtomicBool::new(false),
             default_listener,
             settings,
@@ -159,10 +175,6 @@ impl Service {
     /// The chain behind the trust step, for requests made in-process.
     pub(crate) fn into_handler(self: Arc<Self>) -> Handler {
         Handler::new(InProcess(self))
-    }
-
-    pub(crate) fn snapshot(&self) -> ServerStats {
-        self.stats.snapshot(self.registry.open(), self.handle.drain_phase())
     }
 }
 

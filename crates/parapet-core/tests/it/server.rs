@@ -14,6 +14,7 @@ mod refusals;
 mod restart;
 mod run;
 mod settings;
+mod stats;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;

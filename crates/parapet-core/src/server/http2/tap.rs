@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes and a point in time in, a verdict out. Payloads are skipped, but for the four bytes of WINDOW_UPDATE.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// Length of the client's preface (RFC 9113 §3.4).
@@ -66,6 +67,9 @@ pub(super) struct Tap {
     block: Option<Block>,
     settings_seen: bool,
     bucket: Bucket,
+    /// RST_STREAM frames and the weight of glitches since they were last taken.
+    resets: u64,
+    glitches: u64,
 }
 
 #[derive(Debug)]
@@ -103,6 +107,8 @@ impl Tap {
             block: None,
             settings_seen: false,
             bucket: Bucket { left: u64::from(limits.glitch_burst) * 1000, at: now },
+            resets: 0,
+            glitches: 0,
         }
     }
 
@@ -114,6 +120,11 @@ impl Tap {
     /// When the header block that is not complete yet began.
     pub(super) fn block_began(&self) -> Option<Instant> {
         self.block.as_ref().map(|block| block.began)
+    }
+
+    /// Streams that the client reset, and the weight of its cheap frames, since the last call.
+    pub(super) fn take_counts(&mut self) -> (u64, u64) {
+        (mem::take(&mut self.resets), mem::take(&mut self.glitches))
     }
 
     /// Goes over bytes that the client sent.
@@ -174,6 +185,7 @@ impl Tap {
         if !self.settings_seen && (kind != SETTINGS || flags & FLAG_1 != 0) {
             return Err(Flood::NoSettings);
         }
+        self.resets += u64::from(kind == RST_STREAM);
         match kind {
             HEADERS | CONTINUATION => self.headers(kind, length, flags, now),
             DATA if length == 0 && flags & FLAG_1 == 0 => self.glitch(1, now),
@@ -213,6 +225,7 @@ impl Tap {
 
     fn glitch(&mut self, weight: u64, now: Instant) -> Result<(), Flood> {
         let limits = self.limits;
+        self.glitches += weight;
         if self.bucket.take(weight, limits, now) { Ok(()) } else { Err(Flood::Glitches) }
     }
 }

@@ -79,6 +79,12 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     name: &'static str,
     alpn: &[&str],
 ) -> TlsStream<S> {
+    let name = ServerName::try_from(name).unwrap();
+    connector(alpn).connect(name, stream).await.unwrap()
+}
+
+/// A client that believes any certificate. Its sessions resume.
+pub(super) fn connector(alpn: &[&str]) -> TlsConnector {
     let provider = aws_lc_rs::default_provider();
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
         .with_safe_default_protocol_versions()
@@ -87,8 +93,7 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let name = ServerName::try_from(name).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    TlsConnector::from(Arc::new(config))
 }
 
 fn facts() -> parapet_core::Handler {
