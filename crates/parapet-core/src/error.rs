@@ -39,6 +39,15 @@ pub enum Error {
     /// One address twice without `reuse_port`.
     #[error("two listeners on {0}: drop one, or set reuse_port(true)")]
     DuplicateListener(String),
+    /// The listeners of the process before cannot be taken over, or the hand-over socket cannot be opened.
+    #[error("no hand-over of listeners at {}", path.display())]
+    Handover {
+        /// The hand-over socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A setting outside its range.
     #[error("{name} is {value}: allowed is {allowed}")]
     Setting {

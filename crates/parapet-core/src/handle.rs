@@ -10,6 +10,8 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::server::{Counters, ListenerContext, ServerStats, snapshot};
+
 /// How far the drain of a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the phases of the drain are part of its contract")]
@@ -43,6 +45,8 @@ struct Shared {
     /// Rung when the last task guard is dropped.
     idle: tokio::sync::Notify,
     local_addrs: OnceLock<Vec<SocketAddr>>,
+    /// Counters of each listener, by its name. Grows at set-up only.
+    listeners: Mutex<Vec<(Arc<str>, Arc<Counters>)>>,
     /// Runtime that callbacks may spawn on; set when serving starts.
     runtime: OnceLock<runtime::Handle>,
 }
@@ -76,6 +80,7 @@ impl ServerHandle {
             task_guards: AtomicUsize::new(0),
             idle: tokio::sync::Notify::new(),
             local_addrs: OnceLock::new(),
+            listeners: Mutex::default(),
             runtime: OnceLock::new(),
         }))
     }
@@ -155,6 +160,19 @@ impl ServerHandle {
         self.0.local_addrs.get().map_or(&[], Vec::as_slice)
     }
 
+    /// Counters of the server at this moment, by listener and in sum. It costs a few hundred reads: made for a scrape, not
+    /// for each request.
+    pub fn stats(&self) -> ServerStats {
+        let listeners = lock(&self.0.listeners).clone();
+        snapshot(&listeners, self.drain_phase())
+    }
+
+    /// A listener's counters are part of the server's from now on.
+    pub(crate) fn count(&self, listener: &ListenerContext) {
+        let named = (Arc::clone(&listener.name), Arc::clone(&listener.counters));
+        lock(&self.0.listeners).push(named);
+    }
+
     fn reached(&self, phase: DrainPhase) -> impl Future<Output = ()> + Send + use<> {
         let mut watch = self.0.phase_watch.subscribe();
         // Held so that the sender lives as long as somebody waits for it.
@@ -223,6 +241,13 @@ impl ServerHandle {
             }
             DrainPhase::Grace | DrainPhase::Ended => true,
         }
+    }
+
+    /// How long a connection without a request has for one on its way once the server no longer accepts: a second, or
+    /// half of a grace time that is not much longer, so that silence alone never outlasts it.
+    pub(crate) fn leave_time(&self) -> Duration {
+        let second = Duration::from_secs(1);
+        self.times().grace.map_or(second, |grace| second.min(grace / 2))
     }
 
     /// Whether [`shutdown_now`](Self::shutdown_now) was called, or a second signal came: what is in progress is cut.

@@ -79,7 +79,7 @@ pub use self::response::{
 };
 pub use self::server::{
     Bound, ConnMeta, ConnState, ConnectionError, ConnectionLayer, Connections, Http2, LayerError,
-    Listen, Listener, LocalReply, Server, ServerStats,
+    Listen, Listener, ListenerStats, LocalReply, Server, ServerStats,
 };
 #[cfg(feature = "tls")]
 pub use self::tls::{

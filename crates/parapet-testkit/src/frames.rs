@@ -18,6 +18,8 @@ pub mod kind {
     pub const RST_STREAM: u8 = 3;
     /// SETTINGS.
     pub const SETTINGS: u8 = 4;
+    /// PUSH_PROMISE.
+    pub const PUSH_PROMISE: u8 = 5;
     /// PING.
     pub const PING: u8 = 6;
     /// GOAWAY.
@@ -36,16 +38,24 @@ pub mod flag {
     pub const ACK: u8 = 1;
     /// END_HEADERS of HEADERS and CONTINUATION.
     pub const END_HEADERS: u8 = 4;
+    /// PADDED of DATA and HEADERS.
+    pub const PADDED: u8 = 8;
+    /// PRIORITY of HEADERS.
+    pub const PRIORITY: u8 = 32;
 }
 
 /// Settings (RFC 9113 §6.5.2, RFC 8441 §3).
 pub mod setting {
     /// SETTINGS_HEADER_TABLE_SIZE.
     pub const HEADER_TABLE_SIZE: u16 = 1;
+    /// SETTINGS_ENABLE_PUSH.
+    pub const ENABLE_PUSH: u16 = 2;
     /// SETTINGS_MAX_CONCURRENT_STREAMS.
     pub const MAX_CONCURRENT_STREAMS: u16 = 3;
     /// SETTINGS_INITIAL_WINDOW_SIZE.
     pub const INITIAL_WINDOW_SIZE: u16 = 4;
+    /// SETTINGS_MAX_FRAME_SIZE.
+    pub const MAX_FRAME_SIZE: u16 = 5;
     /// SETTINGS_ENABLE_CONNECT_PROTOCOL.
     pub const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 }
@@ -133,12 +143,17 @@ impl FrameClient {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> FrameClient<S> {
+    /// Over a connection on which nothing was said yet, not even the preface.
+    pub fn over(raw: RawClient<S>) -> Self {
+        Self { raw }
+    }
+
     /// The preface with `settings` over a connection. The compression table of answers is switched off.
     ///
     /// # Panics
     /// If the server's first frame is not SETTINGS (RFC 9113 §3.4).
     pub async fn handshake(raw: RawClient<S>, settings: &[(u16, u32)]) -> (Self, Frame) {
-        let mut client = Self { raw };
+        let mut client = Self::over(raw);
         client.raw.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         let payload: Vec<u8> = [(setting::HEADER_TABLE_SIZE, 0)]
             .iter()

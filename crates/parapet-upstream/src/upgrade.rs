@@ -106,9 +106,10 @@ impl Way<'_> {
     ) -> Result<Response, Error> {
         #[cfg(feature = "http2")]
         if let Self::Target(target) = self
-            && let Some(response) = target.transport().connect(head, at).await?
+            && let Some(mut response) = target.transport().connect(head, at).await?
         {
-            return check(head, response);
+            check(head, &mut response)?;
+            return Ok(response);
         }
         self.connect_as_upgrade(protocol, head, at).await
     }

@@ -4,10 +4,12 @@ use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -117,9 +119,14 @@ impl Open {
     }
 
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.kind.local_addr()
+    }
+
+    /// A second descriptor of the same socket, for another process.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
         match &self.kind {
-            OpenKind::Tcp(listener) => listener.local_addr().ok(),
-            OpenKind::Unix(_) => None,
+            OpenKind::Tcp(listener) => listener.try_clone().map(Into::into),
+            OpenKind::Unix(listener) => listener.try_clone().map(Into::into),
         }
     }
 
@@ -134,6 +141,25 @@ impl Open {
 }
 
 impl OpenKind {
+    /// A listening stream socket of either family; `None`: it is something else.
+    fn from_descriptor(listener: OwnedFd) -> Option<Self> {
+        let socket = RawSocket::from(listener);
+        if !socket.is_listener().unwrap_or(false) {
+            return None;
+        }
+        let unix = socket.local_addr().ok()?.is_unix();
+        let kind = if unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) };
+        kind.set_nonblocking().ok()?;
+        Some(kind)
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
     /// Accepts what waits already.
     fn accept(&self) -> io::Result<Accepted> {
         match self {
@@ -156,6 +182,23 @@ impl OpenKind {
             Self::Unix(listener) => listener.set_nonblocking(true),
         }
     }
+}
+
+/// What the process before this one had open for `address`.
+pub(crate) fn take_over(
+    listener: OwnedFd,
+    address: &Address,
+    context: impl Fn(&str) -> Result<ListenerContext, Error>,
+) -> Result<Open, Error> {
+    let Some(kind) = OpenKind::from_descriptor(listener) else {
+        return Err(Error::NotAListener(address.to_string()));
+    };
+    let unlink = match address {
+        Address::Unix(path) if !is_abstract(path) => Some(path.clone()),
+        _ => None,
+    };
+    let bound = kind.local_addr().map_or_else(|| address.to_string(), |bound| bound.to_string());
+    Ok(Open { kind, context: Arc::new(context(&bound)?), unlink })
 }
 
 /// Opens what `listen` names; several sockets for a name with several addresses.
@@ -332,6 +375,9 @@ pub(crate) async fn accept_loop(
             Err(error) => break Err(error),
         }
     };
+    if service.handed_over.load(Ordering::Acquire) {
+        return result;
+    }
     // Whoever connected before the end is served: their handshake was completed by the system. The system is asked, not
     // the runtime, which has not heard of the last ones yet.
     let backlog = listener.into_kind()?;

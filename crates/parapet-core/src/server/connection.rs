@@ -17,17 +17,16 @@ use super::http1::Http1;
 use super::http2::serve_http2;
 use super::layer::ConnMeta;
 use super::listen::ListenerContext;
-use super::registry::Registration;
+use super::registry::{Control, Registration};
 use super::service::{ConnContext, Service};
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::socket::read_until;
 #[cfg(feature = "tls")]
+use super::stats::Count;
+#[cfg(feature = "tls")]
 use crate::tls::{AuthorityCheck, Session, TlsAcceptError};
 use crate::{BoxFuture, ConnInfo, Io, Protocol, TlsInfo};
-
-/// How long a connection in its prelude has once the server no longer accepts.
-const GRACE_FOR_PRELUDE: Duration = Duration::from_secs(1);
 
 /// Serves connections that come from elsewhere: in-memory pipes, own transports.
 #[derive(Clone, Debug)]
@@ -105,20 +104,19 @@ pub(crate) async fn serve_connection(
     meta: ConnMeta,
     mut registration: Registration,
 ) {
-    service.stats.accepted.add();
     // Boxed: the prelude's state is larger than the loop's, and over after the first bytes.
     let prelude = Box::pin(prelude(&service, &listener, socket, meta, &mut registration));
     let (mut closed, outcome) = Caught(prelude).await.unwrap_or_else(|| {
         tracing::error!(target: "parapet_core", "a connection layer or certificate resolver panicked");
-        (Closed { service: Arc::clone(&service), conn: None }, Err(Refused::Quiet))
+        let counted = Arc::clone(&registration.control);
+        let listener = Arc::clone(&listener);
+        (Closed { service: Arc::clone(&service), listener, counted, conn: None }, Err(Refused::Quiet))
     });
     let ready = match outcome {
         Ok(ready) => ready,
         Err(Refused::Quiet) => return,
         Err(Refused::Failed(error)) => {
-            if matches!(error, ConnectionError::Timeout(_)) {
-                service.stats.timeouts.add();
-            }
+            listener.counters.failed(&error);
             if let Some(conn) = &closed.conn {
                 service.hooks.failed(conn, &error);
             }
@@ -146,12 +144,15 @@ pub(crate) async fn serve_connection(
 /// Tells the hooks of the end, once, for every connection that they heard of.
 struct Closed {
     service: Arc<Service>,
+    listener: Arc<ListenerContext>,
+    counted: Arc<Control>,
     conn: Option<Arc<ConnInfo>>,
 }
 
 impl Drop for Closed {
     fn drop(&mut self) {
         if let Some(conn) = &self.conn {
+            self.listener.counters.moved(&self.counted.counted, ConnState::Closed);
             self.service.hooks.state(conn, ConnState::Closed);
         }
     }
@@ -167,8 +168,14 @@ async fn prelude(
 ) -> (Closed, Result<Ready, Refused>) {
     meta.values = listener.values.clone();
     let early = Arc::new(conn_info(registration.id, listener, &meta, None));
+    listener.counters.moved(&registration.control.counted, ConnState::New);
     service.hooks.state(&early, ConnState::New);
-    let closed = Closed { service: Arc::clone(service), conn: Some(Arc::clone(&early)) };
+    let closed = Closed {
+        service: Arc::clone(service),
+        listener: Arc::clone(listener),
+        counted: Arc::clone(&registration.control),
+        conn: Some(Arc::clone(&early)),
+    };
     let end = service
         .settings
         .first_request_timeout
@@ -178,7 +185,7 @@ async fn prelude(
     // Once nothing is accepted any more, a connection without a request has a moment for one on its way.
     let leave = async {
         grace_started.await;
-        sleep(GRACE_FOR_PRELUDE).await;
+        sleep(service.handle.leave_time()).await;
     };
     let stages = stages(service, listener, socket, meta, registration, early);
     let late = async {
@@ -210,7 +217,6 @@ async fn stages(
         match layer.call(socket.into_boxed(), &mut meta).await {
             Ok(io) => socket = Socket::Boxed(io),
             Err(error) => {
-                service.stats.refused_layer.add();
                 return Err(Refused::Failed(ConnectionError::Layer(error.into_cause())));
             }
         }
@@ -222,6 +228,9 @@ async fn stages(
     if let Some(acceptor) = &listener.tls {
         let (socket, tls, authority_check) =
             Box::pin(accept_tls(service, acceptor, socket, &meta)).await?;
+        let resumed = tls.is_resumed();
+        let handshake = if resumed { Count::HandshakeResumed } else { Count::HandshakeFull };
+        listener.counters.add(handshake);
         meta.secure = true;
         let protocol = match tls.alpn() {
             Some(b"h2") => Protocol::Http2,
@@ -255,7 +264,6 @@ fn limit_client(
     {
         return Ok(());
     }
-    service.stats.refused_per_client.add();
     Err(Refused::Failed(ConnectionError::Limit("max_connections_per_client")))
 }
 
@@ -298,7 +306,6 @@ async fn accept_tls(
         }
         Err(TlsAcceptError::ChallengeAnswered) => Err(Refused::Quiet),
         Err(error) => {
-            service.stats.failed_handshakes.add();
             Err(Refused::Failed(ConnectionError::TlsHandshake(Arc::new(error.without_io()))))
         }
     }

@@ -97,11 +97,7 @@ impl Http1 {
     pub(crate) fn new(context: ConnContext, socket: Socket, buffered: BytesMut) -> Self {
         let decoder = RequestDecoder::new(context.service.limits);
         let (read, write) = socket.split();
-        let ends_at = context.service.settings.max_connection_age.map(|age| {
-            // ± 10 %, so that connections made together do not end together.
-            let jitter = 0.9 + 0.2 * f64::from((context.conn.id() % 1000) as u32) / 1000.0;
-            context.conn.accepted_at() + age.mul_f64(jitter)
-        });
+        let ends_at = context.ends_at();
         Self {
             context,
             read: Some(Box::new(ReadSide::new(read, buffered, decoder))),
@@ -137,8 +133,7 @@ impl Http1 {
     }
 
     fn timed_out(&self, which: &'static str) {
-        self.context.service.stats.timeouts.add();
-        self.context.service.hooks.failed(&self.context.conn, &ConnectionError::Timeout(which));
+        self.context.failed(&ConnectionError::Timeout(which));
     }
 
     /// Tells the registry whom to wake. The registry's lock is taken only when the waker is a new one.
@@ -157,9 +152,7 @@ impl Http1 {
     /// As [`refuse`](Self::refuse) where the method is known: the answer to HEAD has no content.
     fn refuse_method(&mut self, method: Method, refusal: Refusal, received_at: Instant) -> Step {
         let Refusal { status, text, kind } = refusal;
-        let ConnContext { service, conn, .. } = &self.context;
-        service.stats.local_replies.add();
-        service.hooks.local_reply(conn, &LocalReply { status, kind, received_at });
+        self.context.local_reply(&LocalReply { status, kind, received_at });
         self.exchange = Exchange::refused(method);
         self.respond(plain_error(status, text))
     }

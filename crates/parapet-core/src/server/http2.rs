@@ -5,6 +5,7 @@
 
 mod exec;
 mod io;
+mod sent;
 mod stream;
 mod tap;
 
@@ -36,7 +37,7 @@ use crate::DrainPhase;
 const SEND_BUFFER: usize = 64 * 1024;
 /// What the compression table of a client may take, and the largest frame: RFC 9113's defaults.
 const MAX_FRAME: u32 = 16 * 1024;
-/// How long a connection without a stream stays after it said GOAWAY.
+/// How long a connection without a stream stays after it said GOAWAY, while the server goes on.
 const LEAVE_TIME: Duration = Duration::from_secs(1);
 /// Name of that deadline, which is no failure.
 const LEFT: &str = "goaway";
@@ -51,7 +52,9 @@ pub(crate) async fn serve_http2(context: ConnContext, socket: Socket, buffered: 
         glitch_rate: settings.http2.glitch_rate,
     };
     let watch = Watch::new(Tap::new(limits, Instant::now().into_std()), settings.min_progress);
-    let io = WatchedIo::new(Rewound::new(buffered, socket.into_boxed()), Arc::clone(&watch));
+    let counters = Arc::clone(&context.listener.counters);
+    let io = Rewound::new(buffered, socket.into_boxed());
+    let io = WatchedIo::new(io, Arc::clone(&watch), counters);
     let queue = Queue::default();
     let shared = Shared::new(context, queue.clone());
     let streams = Arc::clone(&shared);
@@ -94,7 +97,7 @@ pub(crate) async fn serve_http2(context: ConnContext, socket: Socket, buffered: 
         .await;
     }
     if let Some(flood) = watch.flood() {
-        service.hooks.failed(&shared.context.conn, &ConnectionError::Protocol(flood.reason()));
+        shared.context.failed(&ConnectionError::Protocol(flood.reason()));
     }
 }
 
@@ -136,6 +139,8 @@ struct Life {
     leaving: Option<Instant>,
     waker: Option<Waker>,
     began: Instant,
+    /// When the connection is too old, if it has such an age.
+    ends_at: Option<Instant>,
 }
 
 impl Life {
@@ -148,6 +153,7 @@ impl Life {
             leaving: None,
             waker: None,
             began: now,
+            ends_at: shared.context.ends_at(),
         }
     }
 
@@ -170,7 +176,8 @@ impl Life {
         let old =
             settings.max_requests_per_connection.is_some_and(|most| conn.requests_served() >= most);
         let leaving = self.leaving.is_some();
-        if !leaving && (evicted || old || service.handle.drain_phase() >= DrainPhase::Grace) {
+        let draining = service.handle.drain_phase() >= DrainPhase::Grace;
+        if !leaving && (evicted || old || draining) {
             self.leaving = Some(Instant::now());
             return Next::Leave;
         }
@@ -178,11 +185,17 @@ impl Life {
             from.and_then(|from| from.checked_add(timeout?))
         };
         let first = shared.opened.load(Ordering::Relaxed) == 0;
+        let spoke = watch.first_byte();
+        let leave_time = if draining { service.handle.leave_time() } else { LEAVE_TIME };
         let waits = [
+            (
+                after(spoke.is_none().then_some(self.began), settings.first_byte_timeout),
+                "first_byte_timeout",
+            ),
             (after(watch.stalled_since(), settings.write_timeout), "write_timeout"),
             (after(watch.block_began(), settings.read_header_timeout), "read_header_timeout"),
             (
-                after((!watch.settings_seen()).then_some(self.began), settings.read_header_timeout),
+                after(spoke.filter(|_| !watch.settings_seen()), settings.read_header_timeout),
                 "read_header_timeout",
             ),
             (
@@ -199,14 +212,11 @@ impl Life {
                     self.leaving
                         .max(self.idle_since)
                         .filter(|_| leaving && self.idle_since.is_some()),
-                    Some(LEAVE_TIME),
+                    Some(leave_time),
                 ),
                 LEFT,
             ),
-            (
-                after(Some(conn.accepted_at()).filter(|_| !leaving), settings.max_connection_age),
-                "max_connection_age",
-            ),
+            (self.ends_at.filter(|_| !leaving), "max_connection_age"),
         ];
         let nearest = waits
             .into_iter()
@@ -217,8 +227,7 @@ impl Life {
             return Next::Wait;
         }
         if which != "max_connection_age" && which != LEFT {
-            service.stats.timeouts.add();
-            service.hooks.failed(conn, &ConnectionError::Timeout(which));
+            shared.context.failed(&ConnectionError::Timeout(which));
         }
         match which {
             "idle_timeout" | "first_request_timeout" | "max_connection_age" if !leaving => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::settings::Settings;
+use super::stats::Counters;
 use crate::Error;
 use crate::conn_info::Values;
 use crate::trust::{TrustProxy, TrustStep};
@@ -147,6 +148,11 @@ impl Listen {
         Self { unix_mode: mode, ..self }
     }
 
+    /// Under what a socket of `address` is handed over.
+    pub(crate) fn key(&self, address: &Address) -> String {
+        self.name.map_or_else(|| address.to_string(), str::to_owned)
+    }
+
     /// What the connections of this listener have, given the server's settings and its address.
     pub(crate) fn context(
         &self,
@@ -261,6 +267,7 @@ pub(crate) struct ListenerContext {
     pub(crate) h2c: bool,
     pub(crate) trust: TrustStep,
     pub(crate) values: Values,
+    pub(crate) counters: Arc<Counters>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<Acceptor>,
 }
@@ -279,6 +286,7 @@ impl ListenerContext {
             h2c: settings.h2c,
             trust: TrustStep::new(settings.trust_proxy.clone(), settings.client_address),
             values: Values::default(),
+            counters: Arc::default(),
             #[cfg(feature = "tls")]
             tls: tls.map(TlsConfig::build).transpose()?,
         })

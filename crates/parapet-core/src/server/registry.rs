@@ -9,6 +9,8 @@ use std::task::Waker;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::stats::Counted;
+
 /// The connections of one server.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -28,6 +30,8 @@ pub(crate) struct Control {
     /// Written by the connection's task.
     idle_since: AtomicU64,
     evicted: AtomicBool,
+    /// State of the connection in its listener's counters.
+    pub(crate) counted: Counted,
 }
 
 /// Place of one connection in the registry; given back by drop.
@@ -71,6 +75,7 @@ impl Registry {
             waker: Mutex::new(None),
             idle_since: AtomicU64::new(0),
             evicted: AtomicBool::new(false),
+            counted: Counted::default(),
         });
         if let Some(shard) = self.shard(id) {
             lock(shard).insert(id, Arc::clone(&control));

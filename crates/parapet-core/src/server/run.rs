@@ -1,8 +1,8 @@
 //! Binding, workers, and the drain.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -12,13 +12,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
+use super::Server;
 use super::accept::{self, Accepted, Detached, Open, accept_loop};
+use super::bind::listener_context;
 use super::connection::serve_connection;
-use super::listen::{Address, Listen, Listener, ListenerContext};
+use super::handover::Handover;
+use super::listen::{Listen, Listener, ListenerContext};
+use super::notify;
 use super::registry::Registration;
 use super::service::Service;
 use super::signals::{Signals, Stop};
-use super::{Server, ServerStats};
 #[cfg(feature = "tls")]
 use crate::TlsConfig;
 use crate::{BoxError, BoxFuture, DrainPhase, Error, ServerHandle, worker};
@@ -31,80 +34,20 @@ pub(crate) struct Plan {
     pub(crate) background: Vec<BoxFuture<'static, ()>>,
     pub(crate) on_start: Vec<BoxFuture<'static, Result<(), BoxError>>>,
     pub(crate) on_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) handover: Option<PathBuf>,
 }
 
 /// A server whose settings are checked and whose listeners are open.
 pub struct Bound {
-    service: Arc<Service>,
-    plan: Plan,
-    open: Vec<Open>,
+    pub(super) service: Arc<Service>,
+    pub(super) plan: Plan,
+    pub(super) open: Vec<Open>,
+    pub(super) handover: Option<Handover>,
 }
 
 impl std::fmt::Debug for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bound").field("local_addrs", &self.local_addrs()).finish_non_exhaustive()
-    }
-}
-
-pub(crate) fn bind(server: Server) -> Result<Bound, Error> {
-    raise_open_files();
-    let (service, mut plan) = Service::split(server)?;
-    if plan.listens.is_empty() {
-        plan.listens.push(Listen::any(default_port(&plan)));
-    }
-    let mut seen = HashSet::new();
-    let mut open = Vec::new();
-    for listen in &plan.listens {
-        let address = match &listen.address {
-            Address::Text(text) => Address::parse(text)?,
-            address => address.clone(),
-        };
-        let is_free_port = matches!(&address, Address::Any(0))
-            || matches!(&address, Address::Tcp(at) if at.port() == 0);
-        if !is_free_port && !seen.insert(address.to_string()) && !service.settings.reuse_port {
-            return Err(Error::DuplicateListener(address.to_string()));
-        }
-        let context = |name: &str| listener_context(&service, &plan, listen, name);
-        open.extend(accept::open(listen, &address, &service.settings, context)?);
-    }
-    let bound = Bound { service, plan, open };
-    bound.announce();
-    Ok(bound)
-}
-
-#[cfg(feature = "tls")]
-fn default_port(plan: &Plan) -> u16 {
-    if plan.tls.is_some() { 443 } else { 80 }
-}
-
-#[cfg(not(feature = "tls"))]
-fn default_port(_plan: &Plan) -> u16 {
-    80
-}
-
-fn listener_context(
-    service: &Service,
-    plan: &Plan,
-    listen: &Listen,
-    name: &str,
-) -> Result<ListenerContext, Error> {
-    #[cfg(not(feature = "tls"))]
-    let _ = plan;
-    listen.context(
-        &service.settings,
-        #[cfg(feature = "tls")]
-        plan.tls.as_ref(),
-        name,
-    )
-}
-
-/// The soft limit of open files up to the hard one, as every server wants it.
-fn raise_open_files() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        limit.current = limit.maximum;
-        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 
@@ -128,18 +71,6 @@ impl Bound {
         self.service.handle.clone()
     }
 
-    /// Counters of the server: a cheap snapshot, at any time.
-    pub fn stats(&self) -> impl Fn() -> ServerStats + Send + Sync + 'static {
-        let service = Arc::clone(&self.service);
-        move || service.snapshot()
-    }
-
-    fn announce(&self) {
-        let addrs = self.local_addrs();
-        self.service.handle.set_local_addrs(addrs.clone());
-        self.service.hooks.ready(&addrs);
-    }
-
     /// Blocks until the end of the drain.
     ///
     /// # Errors
@@ -161,22 +92,31 @@ impl Bound {
     /// # Errors
     /// As [`Server::serve`].
     pub async fn serve(self) -> Result<(), Error> {
-        let Self { service, plan, open } = self;
-        serve_open(service, plan, open).await
+        serve_open(self).await
     }
 
     /// The main thread: signals, the drain, and, where workers cannot accept by themselves, the one acceptor.
     async fn run_workers(self, workers: usize) -> Result<(), Error> {
-        let Self { service, mut plan, open } = self;
+        let Self { service, mut plan, open, handover } = self;
         service.handle.set_runtime(runtime::Handle::current());
-        start(&mut plan).await?;
+        // Trapped first of all: who is told that the server is ready may send one at once.
         let signals = Signals::new(service.settings.grace_timeout.is_some(), plan.on_hangup.take());
         let mut signals = signals.map_err(Error::Runtime)?;
+        tokio::select! {
+            started = start(&mut plan) => started?,
+            _ = signals.next() => {
+                // Nothing is served yet: nothing to drain.
+                service.handle.begin_drain(true);
+                finish(&service.handle).await;
+                service.handle.enter(DrainPhase::Ended);
+                return Ok(());
+            }
+        }
         let limit = max_connections(&service);
         let (failed, mut failures) = mpsc::unbounded_channel();
-        // A worker accepts by itself where it can: alone, or on sockets of its own. Else one acceptor hands over, so
+        // A worker accepts by itself where it can: alone, or on sockets of its own that nobody takes over. Else one acceptor hands over, so
         // that none gets more than its share.
-        let accepts_itself = workers == 1 || service.settings.reuse_port;
+        let accepts_itself = workers == 1 || (service.settings.reuse_port && handover.is_none());
         let mut pool = Vec::new();
         let mut senders = Vec::new();
         let (mut own, shared) = if accepts_itself {
@@ -201,6 +141,7 @@ impl Bound {
             let (service, senders) = (Arc::clone(&service), Arc::clone(&senders));
             tasks.spawn(hand_over(service, open, limit, senders, failed.clone()));
         }
+        serves(&service, handover, &mut tasks);
         let failure = async {
             match failures.recv().await {
                 Some(error) => error,
@@ -231,17 +172,13 @@ pub(crate) async fn serve(server: Server, listeners: Vec<Listener>) -> Result<()
             Open::from_listener(listener.0, |name| listener_context(&service, &plan, &listen, name))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    Bound { service, plan, open }.serve_announced().await
+    let bound = Bound { service, plan, open, handover: None };
+    bound.service.handle.set_local_addrs(bound.local_addrs());
+    bound.serve().await
 }
 
-impl Bound {
-    async fn serve_announced(self) -> Result<(), Error> {
-        self.announce();
-        self.serve().await
-    }
-}
-
-async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> Result<(), Error> {
+async fn serve_open(bound: Bound) -> Result<(), Error> {
+    let Bound { service, mut plan, open, handover } = bound;
     service.handle.set_runtime(runtime::Handle::current());
     start(&mut plan).await?;
     let limit = max_connections(&service);
@@ -254,6 +191,7 @@ async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> R
     for open in open {
         tasks.spawn(accept_here(Arc::clone(&service), open, limit, failed.clone()));
     }
+    serves(&service, handover, &mut tasks);
     let failure = async {
         match failures.recv().await {
             Some(error) => error,
@@ -265,6 +203,15 @@ async fn serve_open(service: Arc<Service>, mut plan: Plan, open: Vec<Open>) -> R
     finish(&service.handle).await;
     service.handle.enter(DrainPhase::Ended);
     result
+}
+
+/// Everything is up: whoever waits for that is told.
+fn serves(service: &Arc<Service>, handover: Option<Handover>, tasks: &mut JoinSet<()>) {
+    service.hooks.ready(service.handle.local_addrs());
+    notify::ready(handover.as_ref().is_some_and(Handover::has_predecessor));
+    if let Some(handover) = handover {
+        tasks.spawn(handover.run(Arc::clone(service)));
+    }
 }
 
 /// A connection on its way to the worker that serves it.
@@ -417,6 +364,7 @@ async fn drain(
         }
     }
     tracing::info!(target: "parapet_core", "draining");
+    notify::stopping();
     let waited = async {
         if let Some(end) = handle.wait_ends() {
             sleep_until(end).await;

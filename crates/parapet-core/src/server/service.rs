@@ -1,6 +1,7 @@
 //! What all connections of a server share, and the step from a decoded head to the chain.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery};
@@ -8,13 +9,12 @@ use http::{HeaderMap, HeaderName, StatusCode, Version};
 use parapet_header::has_token;
 use tokio::time::Instant;
 
-use super::hooks::Hooks;
+use super::Server;
+use super::hooks::{ConnState, ConnectionError, Hooks, LocalReply};
 use super::layer::ConnectionLayer;
 use super::listen::ListenerContext;
 use super::registry::{Registration, Registry};
 use super::settings::Settings;
-use super::stats::Stats;
-use super::{Server, ServerStats};
 use crate::request_info::RequestInfo;
 use crate::trust::TrustStep;
 use crate::upgrade::Offer;
@@ -33,7 +33,8 @@ pub(crate) struct Service {
     pub(crate) hooks: Hooks,
     pub(crate) layers: Layers,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) stats: Stats,
+    /// Whether another process has the listeners, too: what waits on them is its to serve.
+    pub(crate) handed_over: AtomicBool,
     /// For connections that no listener of ours accepted.
     pub(crate) default_listener: Arc<ListenerContext>,
 }
@@ -59,6 +60,32 @@ pub(crate) struct ConnContext {
 }
 
 impl ConnContext {
+    /// The connection changed its state: counted, and told to the hooks.
+    pub(crate) fn state(&self, state: ConnState) {
+        self.listener.counters.moved(&self.registration.control.counted, state);
+        self.service.hooks.state(&self.conn, state);
+    }
+
+    /// The connection failed: counted, and told to the hooks.
+    pub(crate) fn failed(&self, error: &ConnectionError) {
+        self.listener.counters.failed(error);
+        self.service.hooks.failed(&self.conn, error);
+    }
+
+    /// A request was answered before any handler saw it: counted, and told to the hooks.
+    pub(crate) fn local_reply(&self, reply: &LocalReply) {
+        self.listener.counters.local_reply(reply.status);
+        self.service.hooks.local_reply(&self.conn, reply);
+    }
+
+    /// When the connection is too old, if it has such an age.
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        let age = self.service.settings.max_connection_age?;
+        // ± 10 %, so that connections made together do not end together.
+        let jitter = 0.9 + 0.2 * f64::from((self.conn.id() % 1000) as u32) / 1000.0;
+        self.conn.accepted_at().checked_add(age.mul_f64(jitter))
+    }
+
     /// Whether a request for `authority` may come over this connection's TLS session (RFC 9110 §7.4).
     #[cfg_attr(
         not(feature = "tls"),
@@ -107,6 +134,7 @@ impl Service {
             background,
             on_start,
             on_hangup,
+            handover,
             handle,
         } = server;
         settings.check()?;
@@ -120,6 +148,7 @@ impl Service {
             #[cfg(feature = "tls")]
             tls.as_ref(),
         )?);
+        handle.count(&default_listener);
         let service = Arc::new(Self {
             handler: compose(&chain, handler),
             limits,
@@ -127,7 +156,7 @@ impl Service {
             hooks,
             layers: Layers(layers),
             registry: Arc::new(Registry::new()),
-            stats: Stats::default(),
+            handed_over: AtomicBool::new(false),
             default_listener,
             settings,
         });
@@ -138,6 +167,7 @@ impl Service {
             background,
             on_start,
             on_hangup,
+            handover,
         };
         Ok((service, plan))
     }
@@ -145,10 +175,6 @@ impl Service {
     /// The chain behind the trust step, for requests made in-process.
     pub(crate) fn into_handler(self: Arc<Self>) -> Handler {
         Handler::new(InProcess(self))
-    }
-
-    pub(crate) fn snapshot(&self) -> ServerStats {
-        self.stats.snapshot(self.registry.open(), self.handle.drain_phase())
     }
 }
 

@@ -29,7 +29,7 @@ impl Signals {
             let mut hangup = signal(SignalKind::hangup())?;
             tokio::spawn(async move {
                 while hangup.recv().await.is_some() {
-                    on_hangup();
+                    super::notify::reloading(|| on_hangup());
                 }
             });
         }

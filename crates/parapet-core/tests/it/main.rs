@@ -12,6 +12,9 @@ mod body;
 /// How middlewares are put together, and what handlers may return.
 #[cfg(test)]
 mod composition;
+/// HTTP/2 as RFC 9113 and RFC 7541 have it, case by case, beside bare hyper.
+#[cfg(test)]
+mod conformance;
 /// One reading of every path.
 #[cfg(test)]
 mod path;

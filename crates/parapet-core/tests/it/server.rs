@@ -1,5 +1,6 @@
 //! The server over real sockets: bytes in, bytes out.
 
+mod ages;
 mod corpus;
 mod drain;
 mod exchange;
@@ -10,8 +11,10 @@ mod limits;
 mod panics;
 mod peer;
 mod refusals;
+mod restart;
 mod run;
 mod settings;
+mod stats;
 #[cfg(feature = "tls")]
 mod tls;
 mod upgrade;

@@ -414,7 +414,7 @@ impl Http1 {
         if read.buffer.is_empty() {
             read.rest();
         }
-        self.context.service.hooks.state(&self.context.conn, ConnState::Idle);
+        self.context.state(ConnState::Idle);
         self.state = State::Reading(Reading::default());
         Step::Again
     }
@@ -422,7 +422,7 @@ impl Http1 {
     fn start_tunnel(&mut self, body: Body) -> Step {
         let Some(read) = self.read.take() else { return Step::Done };
         let out = std::mem::replace(&mut self.out.half, WriteHalf::Gone);
-        self.context.service.hooks.state(&self.context.conn, ConnState::Upgraded);
+        self.context.state(ConnState::Upgraded);
         match TunnelRun::start(*read, out, body, self.context.service.handle.clone()) {
             Some(tunnel) => {
                 self.state = State::Tunnel(Box::new(tunnel));

@@ -13,8 +13,6 @@ use crate::DrainPhase;
 
 /// Silence after which an idle connection keeps no buffer.
 const SHRINK_AFTER: Duration = Duration::from_secs(1);
-/// How long an idle connection has for a request on its way once the server no longer accepts.
-const GRACE_FOR_IDLE: Duration = Duration::from_secs(1);
 
 /// Between messages, or inside a head.
 #[derive(Debug, Default)]
@@ -34,7 +32,7 @@ impl Http1 {
             match read.next_head() {
                 Ok(RequestEvent::Head(request, framing)) => {
                     if reading.begun.is_none() {
-                        self.context.service.hooks.state(&self.context.conn, ConnState::Active);
+                        self.context.state(ConnState::Active);
                     }
                     if reading.idle_since.is_some() {
                         self.context.registration.set_idle(false, Instant::now());
@@ -51,14 +49,14 @@ impl Http1 {
                 if reading.idle_since.is_some() {
                     self.context.registration.set_idle(false, now);
                 }
-                self.context.service.hooks.state(&self.context.conn, ConnState::Active);
+                self.context.state(ConnState::Active);
             }
             match read.fill(cx) {
                 Poll::Ready(Ok(0)) => return Step::Done,
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     let error = ConnectionError::Io(error.kind());
-                    self.context.service.hooks.failed(&self.context.conn, &error);
+                    self.context.failed(&error);
                     return Step::Done;
                 }
                 Poll::Pending => break,
@@ -131,6 +129,8 @@ impl Http1 {
                 self.timed_out("read_header_timeout");
                 self.refuse(Refusal::TIMEOUT, reading.begun.unwrap_or(idle_since))
             }
+            // An end that was due is no failure.
+            "grace" | "max_connection_age" => Step::Done,
             which => {
                 self.timed_out(which);
                 Step::Done
@@ -146,7 +146,7 @@ impl Http1 {
         if self.grace_ends.is_none()
             && self.context.service.handle.drain_phase() >= DrainPhase::Grace
         {
-            self.grace_ends = Some(Instant::now() + GRACE_FOR_IDLE);
+            self.grace_ends = Some(Instant::now() + self.context.service.handle.leave_time());
         }
         false
     }

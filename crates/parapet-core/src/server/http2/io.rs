@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use super::super::stats::{Count, Counters};
+use super::sent::{Said, Sent};
 use super::tap::{Flood, Tap};
 
 /// What the stream saw, shared with the connection's task.
@@ -18,6 +20,8 @@ pub(super) struct Watch(Mutex<Seen>);
 struct Seen {
     tap: Tap,
     flood: Option<Flood>,
+    /// When the client first said something.
+    first_byte: Option<Instant>,
     /// Since when output waits, and what was taken meanwhile.
     stalled: Option<(Instant, usize)>,
     min_progress: usize,
@@ -26,7 +30,13 @@ struct Seen {
 impl Watch {
     pub(super) fn new(tap: Tap, min_progress: u32) -> Arc<Self> {
         let min_progress = min_progress as usize;
-        Arc::new(Self(Mutex::new(Seen { tap, flood: None, stalled: None, min_progress })))
+        Arc::new(Self(Mutex::new(Seen {
+            tap,
+            flood: None,
+            first_byte: None,
+            stalled: None,
+            min_progress,
+        })))
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -35,6 +45,10 @@ impl Watch {
 
     pub(super) fn flood(&self) -> Option<Flood> {
         self.seen().flood
+    }
+
+    pub(super) fn first_byte(&self) -> Option<Instant> {
+        self.seen().first_byte
     }
 
     pub(super) fn settings_seen(&self) -> bool {
@@ -54,14 +68,32 @@ impl Watch {
 pub(super) struct WatchedIo<T> {
     io: T,
     watch: Arc<Watch>,
+    counters: Arc<Counters>,
+    sent: Sent,
 }
 
 impl<T> WatchedIo<T> {
-    pub(super) fn new(io: T, watch: Arc<Watch>) -> Self {
-        Self { io, watch }
+    pub(super) fn new(io: T, watch: Arc<Watch>, counters: Arc<Counters>) -> Self {
+        Self { io, watch, counters, sent: Sent::default() }
     }
 
-    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Notes that of `bufs` was taken what `result` says.
+    fn wrote(
+        &mut self,
+        bufs: &[io::IoSlice<'_>],
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let Self { sent, counters, .. } = self;
+        if let Poll::Ready(Ok(mut taken)) = result {
+            for buf in bufs {
+                let taken_here = taken.min(buf.len());
+                taken -= taken_here;
+                sent.feed(buf.get(..taken_here).unwrap_or_default(), |said| match said {
+                    Said::GoAway(code) => counters.goaway(code),
+                    Said::Refused => counters.add(Count::StreamRefused),
+                });
+            }
+        }
         let mut seen = self.watch.seen();
         match &result {
             Poll::Pending => {
@@ -90,8 +122,20 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         let new = buf.filled().get(before..).unwrap_or_default();
+        let now = Instant::now();
         let mut seen = self.watch.seen();
-        if let Err(flood) = seen.tap.feed(new, Instant::now().into_std()) {
+        if !new.is_empty() {
+            seen.first_byte.get_or_insert(now);
+        }
+        let fed = seen.tap.feed(new, now.into_std());
+        let (resets, glitches) = seen.tap.take_counts();
+        if resets > 0 {
+            self.counters.add_many(Count::StreamReset, resets);
+        }
+        if glitches > 0 {
+            self.counters.add_many(Count::Glitches, glitches);
+        }
+        if let Err(flood) = fed {
             seen.flood = Some(flood);
             return Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
@@ -109,7 +153,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.wrote(result)
+        self.wrote(&[io::IoSlice::new(buf)], result)
     }
 
     fn poll_write_vectored(
@@ -118,7 +162,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.wrote(result)
+        self.wrote(bufs, result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -22,6 +22,7 @@ use super::super::counted::Counts;
 use super::super::hooks::{ConnState, LocalReply};
 use super::super::progress::ProgressClock;
 use super::super::service::{Arrival, ConnContext, admit, bad_request, forget_h2c, panicked};
+use super::super::stats::Count;
 use super::super::timer::LazyTimer;
 use super::exec::Queue;
 use crate::body::Outcome;
@@ -66,11 +67,13 @@ struct OpenStream(Arc<Shared>);
 impl OpenStream {
     fn new(shared: &Arc<Shared>) -> Self {
         shared.opened.fetch_add(1, Ordering::Relaxed);
-        let ConnContext { service, conn, registration, .. } = &shared.context;
+        let ConnContext { conn, listener, registration, .. } = &shared.context;
+        listener.counters.add(Count::StreamOpened);
         conn.requests_served.fetch_add(1, Ordering::Relaxed);
         if shared.open.fetch_add(1, Ordering::AcqRel) == 0 {
             registration.set_idle(false, Instant::now());
-            service.hooks.state(conn, ConnState::Active);
+            listener.counters.add(Count::StreamsBegan);
+            shared.context.state(ConnState::Active);
         }
         Self(Arc::clone(shared))
     }
@@ -78,10 +81,12 @@ impl OpenStream {
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
+        let ConnContext { listener, registration, .. } = &self.0.context;
+        listener.counters.add(Count::StreamClosed);
         if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let ConnContext { service, conn, registration, .. } = &self.0.context;
             registration.set_idle(true, Instant::now());
-            service.hooks.state(conn, ConnState::Idle);
+            listener.counters.add(Count::StreamsEnded);
+            self.0.context.state(ConnState::Idle);
         }
     }
 }
@@ -132,11 +137,9 @@ pub(super) fn answer(
         let response = match request(&shared, inbound, received_at) {
             Ok(request) => respond(&shared, request).await,
             Err(refusal) => {
-                let ConnContext { service, conn, .. } = &shared.context;
                 let (response, kind) = *refusal;
-                service.stats.local_replies.add();
                 let reply = LocalReply { status: response.status(), kind, received_at };
-                service.hooks.local_reply(conn, &reply);
+                shared.context.local_reply(&reply);
                 response
             }
         };

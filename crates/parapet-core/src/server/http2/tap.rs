@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes and a point in time in, a verdict out. Payloads are skipped, but for the four bytes of WINDOW_UPDATE.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// Length of the client's preface (RFC 9113 §3.4).
@@ -36,12 +37,14 @@ pub(super) struct TapLimits {
     pub(super) glitch_rate: u32,
 }
 
-/// What a client did too much of.
+/// What a client did too much of, or never did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flood {
     HeaderBlock,
     Continuation,
     Glitches,
+    /// The first frame is no SETTINGS (RFC 9113 §3.4).
+    NoSettings,
 }
 
 impl Flood {
@@ -50,6 +53,7 @@ impl Flood {
             Self::HeaderBlock => "HTTP/2 header block too large",
             Self::Continuation => "too many HTTP/2 CONTINUATION frames",
             Self::Glitches => "too many HTTP/2 frames that do nothing",
+            Self::NoSettings => "HTTP/2 without SETTINGS at its beginning",
         }
     }
 }
@@ -63,6 +67,9 @@ pub(super) struct Tap {
     block: Option<Block>,
     settings_seen: bool,
     bucket: Bucket,
+    /// RST_STREAM frames and the weight of glitches since they were last taken.
+    resets: u64,
+    glitches: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +107,8 @@ impl Tap {
             block: None,
             settings_seen: false,
             bucket: Bucket { left: u64::from(limits.glitch_burst) * 1000, at: now },
+            resets: 0,
+            glitches: 0,
         }
     }
 
@@ -111,6 +120,11 @@ impl Tap {
     /// When the header block that is not complete yet began.
     pub(super) fn block_began(&self) -> Option<Instant> {
         self.block.as_ref().map(|block| block.began)
+    }
+
+    /// Streams that the client reset, and the weight of its cheap frames, since the last call.
+    pub(super) fn take_counts(&mut self) -> (u64, u64) {
+        (mem::take(&mut self.resets), mem::take(&mut self.glitches))
     }
 
     /// Goes over bytes that the client sent.
@@ -168,6 +182,10 @@ impl Tap {
             (WINDOW_UPDATE, 4..) => State::Update { bytes: [0; 4], filled: 0, left: length },
             _ => State::Skip { left: length },
         };
+        if !self.settings_seen && (kind != SETTINGS || flags & FLAG_1 != 0) {
+            return Err(Flood::NoSettings);
+        }
+        self.resets += u64::from(kind == RST_STREAM);
         match kind {
             HEADERS | CONTINUATION => self.headers(kind, length, flags, now),
             DATA if length == 0 && flags & FLAG_1 == 0 => self.glitch(1, now),
@@ -207,6 +225,7 @@ impl Tap {
 
     fn glitch(&mut self, weight: u64, now: Instant) -> Result<(), Flood> {
         let limits = self.limits;
+        self.glitches += weight;
         if self.bucket.take(weight, limits, now) { Ok(()) } else { Err(Flood::Glitches) }
     }
 }
@@ -256,6 +275,7 @@ mod tests {
     fn feed(frames: &[Vec<u8>], piece: usize) -> Result<(), Flood> {
         let now = tokio::time::Instant::now().into_std();
         let mut tap = Tap::new(LIMITS, now);
+        tap.settings_seen = true;
         let mut bytes = vec![b'P'; PREFACE];
         bytes.extend(frames.iter().flatten());
         bytes.chunks(piece).try_for_each(|piece| tap.feed(piece, now))
@@ -298,10 +318,24 @@ mod tests {
     }
 
     #[test]
+    fn the_first_frame_is_settings() {
+        let now = tokio::time::Instant::now().into_std();
+        let first = |kind, flags| {
+            let mut tap = Tap::new(LIMITS, now);
+            tap.feed(&[b'P'; PREFACE], now)?;
+            tap.feed(&frame(kind, flags, 8), now)
+        };
+        assert_eq!(first(SETTINGS, 0), Ok(()));
+        for (kind, flags) in [(SETTINGS, FLAG_1), (PING, 0), (HEADERS, END_HEADERS), (0x16, 0)] {
+            assert_eq!(first(kind, flags), Err(Flood::NoSettings), "{kind}");
+        }
+    }
+
+    #[test]
     fn forgives_at_its_rate() {
         let start = tokio::time::Instant::now().into_std();
         let mut tap = Tap::new(LIMITS, start);
-        tap.state = NEXT;
+        (tap.state, tap.settings_seen) = (NEXT, true);
         let reset = frame(RST_STREAM, 0, 4);
         for _ in 0..100 {
             tap.feed(&reset, start).unwrap();

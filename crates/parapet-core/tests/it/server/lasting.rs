@@ -128,7 +128,7 @@ async fn nonsense_and_half_heads_trouble_nobody_and_are_all_closed() {
             }
         });
     let bound = server.addr("127.0.0.1:0").bind().unwrap();
-    let (address, stats, handle) = (bound.local_addrs()[0], bound.stats(), bound.handle());
+    let (address, handle) = (bound.local_addrs()[0], bound.handle());
     let ended = tokio::spawn(bound.serve());
     let mut slow = Vec::new();
     for _ in 0..200 {
@@ -158,11 +158,11 @@ async fn nonsense_and_half_heads_trouble_nobody_and_are_all_closed() {
     for _ in 0..225 {
         ends.recv().await.unwrap();
     }
-    assert_eq!((stats().accepted, closed.load(Ordering::SeqCst)), (225, 225));
+    assert_eq!((handle.stats().total.accepted, closed.load(Ordering::SeqCst)), (225, 225));
     drop(handle.shutdown());
     handle.shutdown_now();
     let _ = ended.await.unwrap();
-    assert_eq!(stats().open, 0);
+    assert_eq!(handle.stats().total.open(), 0);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! The child is this test binary again, with [`child`] as its only test and its settings in the environment.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -19,6 +20,10 @@ use super::peer::Peer;
 
 const SETTINGS: &str = "PARAPET_TEST_CHILD";
 const LISTEN: &str = "PARAPET_TEST_LISTEN";
+/// The hand-over socket.
+pub(super) const HANDOVER: &str = "PARAPET_TEST_HANDOVER";
+/// Set: never ready.
+pub(super) const HANGS: &str = "PARAPET_TEST_HANGS";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// The server of a child process; nothing in the parent's own run of the tests.
@@ -42,9 +47,19 @@ fn child() {
         .wait_before_shutdown(Duration::from_millis(wait))
         .grace_timeout(Duration::from_millis(grace))
         .register_on_shutdown(|| say("draining"))
+        .on_hangup(|| say("hangup"))
         .on_ready(|addrs| say(&addrs[0].to_string()));
     if socket > 0 {
         server = server.listen(Listen::unix(socket_path(socket)));
+    }
+    if let Ok(path) = std::env::var(HANDOVER) {
+        server = server.handover(path);
+    }
+    if std::env::var(HANGS).is_ok() {
+        server = server.on_start(async {
+            say("starting");
+            std::future::pending().await
+        });
     }
     match server.run() {
         Ok(()) => say("ok"),
@@ -60,22 +75,52 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-fn socket_path(number: u64) -> PathBuf {
+pub(super) fn socket_path(number: u64) -> PathBuf {
     std::env::temp_dir().join(format!("parapet-run-{number}.sock"))
 }
 
+/// What the child said in a line of the test's output.
+fn told(line: &str) -> Option<String> {
+    line.split_once("child: ").map(|(_, said)| said.to_owned())
+}
+
 /// A running child; killed when a test ends without it.
-struct Running {
+pub(super) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 impl Running {
     fn start(wait: u64, grace: u64, workers: u64, socket: u64) -> Self {
+        Self::start_with(wait, grace, workers, socket, &[])
+    }
+
+    /// With more in its environment; started, and ready.
+    pub(super) fn start_with(
+        wait: u64,
+        grace: u64,
+        workers: u64,
+        socket: u64,
+        environment: &[(&str, &OsStr)],
+    ) -> Self {
+        let mut running = Self::spawn(wait, grace, workers, socket, environment);
+        running.wait_until_ready();
+        running
+    }
+
+    /// Started, and perhaps not ready.
+    pub(super) fn spawn(
+        wait: u64,
+        grace: u64,
+        workers: u64,
+        socket: u64,
+        environment: &[(&str, &OsStr)],
+    ) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "server::run::child", "--nocapture", "--test-threads=1"])
             .env(SETTINGS, format!("{wait},{grace},{workers},{socket}"))
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -85,22 +130,38 @@ impl Running {
 
     fn watch(mut child: Child) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut running = Self { child, lines, address: ([127, 0, 0, 1], 0).into() };
-        running.address = running.line().parse().unwrap();
-        running
+        Self { child, lines, address: ([127, 0, 0, 1], 0).into() }
+    }
+
+    fn wait_until_ready(&mut self) {
+        self.address = self.line().parse().unwrap();
     }
 
     /// The child's next word.
-    fn line(&mut self) -> String {
+    pub(super) fn line(&mut self) -> String {
         loop {
             let line = self.lines.next().expect("a line of the child").unwrap();
-            if let Some((_, said)) = line.split_once("child: ") {
-                return said.to_owned();
+            if let Some(said) = told(&line) {
+                return said;
             }
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    /// The drain begins and ends by itself. The callback that says the one is not waited for, so it may come second.
+    pub(super) fn ends_well(&mut self) {
+        let mut said = [
+            self.line(),
+            self.lines
+                .by_ref()
+                .map_while(Result::ok)
+                .find_map(|line| told(&line))
+                .unwrap_or_default(),
+        ];
+        said.sort_unstable();
+        assert!(said == ["draining", "ok"] || said == ["", "ok"], "{said:?}");
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 }
@@ -192,6 +253,15 @@ async fn sigint_leaves_the_wait_out_and_ends_as_soon_as_all_is_done() {
     drop(silent);
 }
 
+#[test]
+fn a_signal_right_behind_ready_drains() {
+    for signal in [Signal::TERM, Signal::INT].repeat(5) {
+        let mut server = Running::start(0, 5000, 1, 0);
+        server.signal(signal);
+        server.ends_well();
+    }
+}
+
 #[tokio::test]
 async fn a_second_signal_cuts_at_once() {
     for (first, second) in
@@ -199,7 +269,6 @@ async fn a_second_signal_cuts_at_once() {
     {
         let mut server = Running::start(60_000, 60_000, 2, 0);
         let mut peer = Peer::connect(server.address).await;
-        // Who answers has trapped the signals, which `on_ready` does not say.
         peer.send(GET).await;
         peer.answer().await;
         peer.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -258,6 +327,7 @@ async fn a_socket_of_the_service_manager_is_served() {
         .spawn()
         .unwrap();
     let mut server = Running::watch(child);
+    server.wait_until_ready();
     assert_eq!(server.address, address);
     let mut peer = Peer::connect(address).await;
     peer.send(GET).await;

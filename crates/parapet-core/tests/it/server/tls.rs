@@ -11,6 +11,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -59,7 +60,7 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-fn config(hosts: &[&str]) -> TlsConfig {
+pub(super) fn config(hosts: &[&str]) -> TlsConfig {
     let settings = SelfSign::new().hosts(hosts.iter().copied());
     TlsConfig::new(generate_self_sign_certificate(settings).unwrap())
 }
@@ -69,6 +70,21 @@ async fn connect(
     name: &'static str,
     alpn: &[&str],
 ) -> TlsStream<TcpStream> {
+    handshake(TcpStream::connect(address).await.unwrap(), name, alpn).await
+}
+
+/// TLS over a connection of any kind.
+pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    name: &'static str,
+    alpn: &[&str],
+) -> TlsStream<S> {
+    let name = ServerName::try_from(name).unwrap();
+    connector(alpn).connect(name, stream).await.unwrap()
+}
+
+/// A client that believes any certificate. Its sessions resume.
+pub(super) fn connector(alpn: &[&str]) -> TlsConnector {
     let provider = aws_lc_rs::default_provider();
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
         .with_safe_default_protocol_versions()
@@ -77,9 +93,7 @@ async fn connect(
         .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from(name).unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    TlsConnector::from(Arc::new(config))
 }
 
 fn facts() -> parapet_core::Handler {
