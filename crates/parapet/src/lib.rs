@@ -28,13 +28,20 @@
 //! | feature | default | what it is |
 //! | --- | --- | --- |
 //! | `block` | | runs an inner chain for the requests that a predicate picks |
+//! | `body` | | bounds and buffers request bodies |
+//! | `compress` | | gzip, deflate, Brotli and Zstandard |
+//! | `cors` | | who may read answers from other origins |
 //! | `headers` | | adds, sets, deletes and rewrites header fields |
 //! | `healthz` | yes | liveness and readiness on one endpoint |
 //! | `host` | yes | virtual hosts |
+//! | `hsts` | | `Strict-Transport-Security` |
 //! | `location` | yes | path routing |
 //! | `logger` | yes | one structured record per request |
 //! | `redirect` | yes | to HTTPS, to or from `www.`, to a fixed target |
 //! | `requestid` | yes | gives each request an id |
+//! | `router` | | one table of method, host and path patterns |
+//! | `stripprefix` | | takes a path prefix off |
+//! | `timeout` | | time to the head, time of the request |
 //! | `upstream` | yes | reverse proxy with a pool, retries and balancing |
 //! | `tls` | yes | TLS to clients and to origins |
 //! | `http2` | yes | HTTP/2 to origins |
@@ -48,6 +55,15 @@ pub use parapet_core::*;
 #[cfg(feature = "block")]
 pub use parapet_block as block;
 #[doc(inline)]
+#[cfg(feature = "body")]
+pub use parapet_body as body;
+#[doc(inline)]
+#[cfg(feature = "compress")]
+pub use parapet_compress as compress;
+#[doc(inline)]
+#[cfg(feature = "cors")]
+pub use parapet_cors as cors;
+#[doc(inline)]
 pub use parapet_header as header;
 #[doc(inline)]
 #[cfg(feature = "headers")]
@@ -58,6 +74,9 @@ pub use parapet_healthz as healthz;
 #[doc(inline)]
 #[cfg(feature = "host")]
 pub use parapet_host as host;
+#[doc(inline)]
+#[cfg(feature = "hsts")]
+pub use parapet_hsts as hsts;
 #[doc(inline)]
 #[cfg(feature = "location")]
 pub use parapet_location as location;
@@ -70,6 +89,15 @@ pub use parapet_redirect as redirect;
 #[doc(inline)]
 #[cfg(feature = "requestid")]
 pub use parapet_requestid as requestid;
+#[doc(inline)]
+#[cfg(feature = "router")]
+pub use parapet_router as router;
+#[doc(inline)]
+#[cfg(feature = "stripprefix")]
+pub use parapet_stripprefix as stripprefix;
+#[doc(inline)]
+#[cfg(feature = "timeout")]
+pub use parapet_timeout as timeout;
 #[doc(inline)]
 #[cfg(feature = "upstream")]
 pub use parapet_upstream as upstream;
