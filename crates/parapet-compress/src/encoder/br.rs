@@ -10,7 +10,15 @@ use super::{Aim, Encode, Settings, Step};
 
 /// The crate's own writer finishes the stream when it is dropped; a body that failed must not end well, so this is the
 /// state under it.
-struct Brotli(Box<BrotliEncoderStateStruct<StandardAlloc>>);
+struct Brotli {
+    state: Box<BrotliEncoderStateStruct<StandardAlloc>>,
+    /// Input since the last flush.
+    unflushed: usize,
+}
+
+/// Input after which the encoder must let go of what it holds. Left alone it collects commands and output until the
+/// window is full: at quality 5 that takes 37 MiB in place of 13, for 0.1 % less output.
+const MAX_UNFLUSHED: usize = 1 << 20;
 
 /// Smallest window (RFC 7932 §9.1).
 const MIN_WINDOW_BITS: u32 = 10;
@@ -28,11 +36,26 @@ pub(crate) fn br(settings: Settings, length: Option<u64>) -> Result<Box<dyn Enco
     }
     state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_QUALITY, quality);
     state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_LGWIN, window_bits);
-    Ok(Box::new(Brotli(state)))
+    Ok(Box::new(Brotli { state, unflushed: 0 }))
 }
 
 impl Encode for Brotli {
     fn step(&mut self, input: &[u8], output: &mut [u8], aim: Aim) -> Result<Step, BoxError> {
+        if aim != Aim::Feed || self.unflushed < MAX_UNFLUSHED {
+            return self.work(input, output, aim);
+        }
+        let flushed = self.work(&[], output, Aim::Flush)?;
+        let room = output.get_mut(flushed.written..).unwrap_or_default();
+        if !flushed.done || room.is_empty() {
+            return Ok(Step { done: false, ..flushed });
+        }
+        let fed = self.work(input, room, aim)?;
+        Ok(Step { written: flushed.written.saturating_add(fed.written), ..fed })
+    }
+}
+
+impl Brotli {
+    fn work(&mut self, input: &[u8], output: &mut [u8], aim: Aim) -> Result<Step, BoxError> {
         let operation = match aim {
             Aim::Feed => BrotliEncoderOperation::BROTLI_OPERATION_PROCESS,
             Aim::Flush => BrotliEncoderOperation::BROTLI_OPERATION_FLUSH,
@@ -40,7 +63,7 @@ impl Encode for Brotli {
         };
         let (mut left, mut read) = (input.len(), 0);
         let (mut room, mut written) = (output.len(), 0);
-        let worked = self.0.compress_stream(
+        let worked = self.state.compress_stream(
             operation,
             &mut left,
             input,
@@ -54,11 +77,15 @@ impl Encode for Brotli {
         if !worked {
             return Err("the state does not allow the step".into());
         }
+        self.unflushed = self.unflushed.saturating_add(read);
         let done = match aim {
             Aim::Feed => left == 0,
-            Aim::Flush => !self.0.has_more_output(),
-            Aim::Finish => self.0.is_finished(),
+            Aim::Flush => !self.state.has_more_output(),
+            Aim::Finish => self.state.is_finished(),
         };
+        if aim == Aim::Flush && done {
+            self.unflushed = 0;
+        }
         Ok(Step { read, written, done })
     }
 }
