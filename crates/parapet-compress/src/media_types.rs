@@ -1,8 +1,9 @@
 use http::HeaderMap;
-use parapet_header::MediaType;
+use http::header::CONTENT_TYPE;
+use parapet_header::{MediaType, one_line};
 
 /// What content without a readable type counts as.
-const UNKNOWN: &str = "application/octet-stream";
+const UNKNOWN: &[u8] = b"application/octet-stream";
 
 /// Types that are text, or that compress as well.
 const DEFAULT: &[&str] = &[
@@ -49,19 +50,27 @@ impl MediaTypes {
         if types().any(|name| name == "*") {
             return Self::All;
         }
-        Self::These(types().map(Box::from).collect())
+        // What is no `type/subtype` is the type of nothing.
+        Self::These(types().filter(|name| name.contains('/')).map(Box::from).collect())
     }
 
     pub(crate) fn contains_that_of(&self, headers: &HeaderMap) -> bool {
         let Self::These(types) = self else { return true };
-        let found = MediaType::of(headers);
-        let essence = found.as_ref().map_or(UNKNOWN, MediaType::essence);
-        types.iter().any(|name| name.eq_ignore_ascii_case(essence))
+        let has = |essence: &[u8]| types.iter().any(|name| same(name.as_bytes(), essence));
+        let line = one_line(headers, &CONTENT_TYPE).ok().flatten();
+        let essence = line.and_then(|line| line.as_bytes().split(|byte| *byte == b';').next());
+        // Only what is not found has to be parsed, and that only for those who compress what has no type.
+        essence.is_some_and(|essence| has(essence.trim_ascii()))
+            || (has(UNKNOWN) && MediaType::of(headers).is_none())
     }
 
     pub(crate) fn is_none(&self) -> bool {
         matches!(self, Self::These(types) if types.is_empty())
     }
+}
+
+fn same(name: &[u8], essence: &[u8]) -> bool {
+    name.len() == essence.len() && name.eq_ignore_ascii_case(essence)
 }
 
 impl Default for MediaTypes {

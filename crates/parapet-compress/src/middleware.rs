@@ -23,8 +23,8 @@ use crate::{Encoding, digests};
 
 /// Compresses response bodies with an encoding that the client accepts.
 ///
-/// Costs one box for a response that has to be waited for, none for one that is ready, and three more with an encoder
-/// for one that is compressed. Dropping the response body frees the encoder at once.
+/// Costs one box for a response that has to be waited for, none for one that is ready, and one more for a body that is
+/// compressed; its encoder comes with the first byte. Dropping the response body frees all of it at once.
 #[derive(Clone, Debug)]
 pub struct Compress {
     /// In the server's order of preference, each name once.

@@ -201,7 +201,12 @@ async fn the_types_are_the_settings() {
         ("application/octet-stream", "", true),
         ("application/octet-stream", "no type", true),
         ("Text/X-Log  text/css", "text/x-log", true),
+        ("application/octet-stream", "image/png", false),
+        ("application/octet-stream", "Application/Octet-Stream ; a=b", true),
+        ("text/css", "text/css;charset=\"a;b\"", true),
         ("text/css", "text/plain", false),
+        ("text/css", "", false),
+        ("text", "text", false),
         ("text/*", "text/plain", false),
         ("", "text/plain", false),
     ] {
