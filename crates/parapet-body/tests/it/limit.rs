@@ -141,7 +141,8 @@ async fn next_is_dropped_even_if_another_task_reads_the_body() {
     let answer = tokio::spawn(async move { through(5, next, body).await });
     sender.data("12345").await.unwrap();
     sender.data("6").await.unwrap();
-    assert_eq!(answer.await.unwrap().0, 413);
+    let answer = tokio::time::timeout(parapet_testkit::LONG, answer).await;
+    assert_eq!(answer.unwrap().unwrap().0, 413);
     told.await.unwrap();
 }
 
