@@ -1,7 +1,8 @@
 use http::HeaderValue;
+use parapet_core::Middleware;
 use parapet_fileserver::Dotfiles;
 
-use crate::site::{Site, ask, set_modified};
+use crate::site::{Site, ask, fallback, get, set_modified};
 
 const DATE: &str = "Wed, 01 Jan 2025 00:00:01 GMT";
 const SECONDS: u64 = 1_735_689_601;
@@ -12,14 +13,17 @@ async fn a_file_is_served_and_what_is_missing_is_left_to_next() {
     let files = site.files().cache_control(|_| Some(HeaderValue::from_static("max-age=60")));
     let answer = ask(&files, "GET", "/hello.txt?v=1", "").await;
     assert_eq!((answer.status, answer.text()), (200, "hi there"));
-    for target in
-        ["/missing", "/hello.txt/below", "/missing/", "/", "/%ff", "/%00", "/%zz", "/a%5C..%5Cb"]
-    {
+    for target in ["/missing", "/hello.txt/below", "/missing/", "/", "/%ff", "/a%5C..%5Cb"] {
         let answer = ask(&files, "GET", target, "range: bytes=0-1\r\n").await;
         assert_eq!((answer.status, answer.text()), (418, "fallback"), "{target}");
         for name in ["etag", "last-modified", "accept-ranges", "cache-control", "vary"] {
             assert_eq!(answer.field(name), None, "{target} {name}");
         }
+    }
+    // What the server refuses by itself, but another caller may let through.
+    let handler = files.wrap(fallback());
+    for target in ["/hello.txt%00", "/%zz", "/..;/hello.txt", "*"] {
+        assert_eq!(get(&handler, target).await.status(), 418, "{target}");
     }
     let name = format!("/{}", "n".repeat(4000));
     assert_eq!(ask(&files, "GET", &name, "").await.status, 418);
@@ -34,10 +38,10 @@ async fn the_head_tells_length_date_tag_and_type() {
     insta::assert_snapshot!(answer.head.replace('\r', ""), @r#"
     HTTP/1.1 200 OK
     content-type: text/html; charset=utf-8
-    content-length: 4
     accept-ranges: bytes
-    etag: W/"4-181678bbc97eca00"
+    etag: W/"4-1816687efbf1ca00"
     last-modified: Wed, 01 Jan 2025 00:00:01 GMT
+    content-length: 4
     "#);
     let head = ask(&site.files(), "HEAD", "/a.html", "range: bytes=0-1\r\n").await;
     assert_eq!(head.head, answer.head);
@@ -123,7 +127,7 @@ async fn a_known_file_is_304_without_its_length() {
     let site = Site::new(&[("a.html", "<p>a")]);
     set_modified(&site.path("a.html"), SECONDS);
     let files = site.files().cache_control(|_| Some(HeaderValue::from_static("max-age=60")));
-    let tag = "if-none-match: W/\"4-181678bbc97eca00\"\r\n";
+    let tag = "if-none-match: W/\"4-1816687efbf1ca00\"\r\n";
     for fields in [
         tag.to_owned(),
         tag.replace("W/", "\"x\", "),
@@ -133,7 +137,7 @@ async fn a_known_file_is_304_without_its_length() {
         for method in ["GET", "HEAD"] {
             let answer = ask(&files, method, "/a.html", &fields).await;
             assert_eq!((answer.status, answer.body.len()), (304, 0), "{fields}");
-            assert_eq!(answer.field("etag"), Some("W/\"4-181678bbc97eca00\""));
+            assert_eq!(answer.field("etag"), Some("W/\"4-1816687efbf1ca00\""));
             assert_eq!(answer.field("cache-control"), Some("max-age=60"));
             assert_eq!(answer.field("content-length"), None);
             assert_eq!(answer.field("content-type"), None);
@@ -141,7 +145,7 @@ async fn a_known_file_is_304_without_its_length() {
     }
     for (fields, status) in [
         ("if-none-match: \"4-1\"\r\n", 200),
-        ("if-match: W/\"4-181678bbc97eca00\"\r\n", 412),
+        ("if-match: W/\"4-1816687efbf1ca00\"\r\n", 412),
         ("if-match: *\r\n", 200),
         ("if-unmodified-since: Wed, 01 Jan 2025 00:00:00 GMT\r\n", 412),
     ] {
@@ -176,7 +180,7 @@ async fn ranges_are_sent_as_asked() {
     for (if_range, status) in [
         (DATE, 206),
         ("Wed, 01 Jan 2025 00:00:02 GMT", 200),
-        ("W/\"a-181678bbc97eca00\"", 200), // weak
+        ("W/\"a-1816687efbf1ca00\"", 200), // weak
         ("\"other\"", 200),
     ] {
         let fields = format!("range: bytes=0-1\r\nif-range: {if_range}\r\n");

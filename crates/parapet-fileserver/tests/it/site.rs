@@ -1,9 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use parapet_core::{
-    Body, ConnMeta, Handler, IntoResponse, Middleware, Request, Response, Server, handler_fn,
-};
+use parapet_core::{Body, ConnMeta, Handler, IntoResponse, Request, Response, Server, handler_fn};
 use parapet_fileserver::FileServer;
 use parapet_testkit::{Answer, RawClient};
 use tempfile::TempDir;
