@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use http::HeaderValue;
+use parapet::http::HeaderValue;
 use parapet::prelude::*;
 use parapet::{headers, logger, requestid};
 use parapet_fileserver::FileServer;

@@ -29,7 +29,8 @@ const HEAD: &str = "<!doctype html>
 <style>
 :root { color-scheme: light dark; }
 body { margin: 1rem auto; padding: 0 1rem; max-width: 60rem; }
-pre { margin: 0; font: 1rem/2 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre { margin: 0; font: 1rem/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+a { display: inline-block; padding: 0.3rem 0 0.3rem 2rem; text-indent: -2rem; }
 </style>
 <pre>
 ";

@@ -12,6 +12,9 @@ mod directories;
 /// Files: fields, types, methods, conditions, ranges.
 #[cfg(test)]
 mod files;
+/// Files and directories that may not be read.
+#[cfg(all(test, target_os = "linux"))]
+mod permissions;
 /// Files compressed in advance.
 #[cfg(test)]
 mod precompressed;
