@@ -3,6 +3,7 @@
 //! | program | what it shows | run with |
 //! | --- | --- | --- |
 //! | `edge` | a whole edge: virtual hosts, path routes, TLS, log, ids, health endpoint, retries | `cargo run --release --example edge` |
+//! | `static_site` | files of a directory: types, caching, ranges, listings, log, ids | `cargo run --release --example static_site` |
 //!
 //! ```
 //! // The smallest edge there is; the programs beside this file are whole ones.
