@@ -1,0 +1,96 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use crate::scheme::Denial;
+use crate::{Algorithm, Reason};
+
+/// Most bytes of a decoded protected header.
+const MAX_HEADER_BYTES: usize = 4096;
+
+/// A compact JWS whose form and header are good and whose signature nobody has checked yet (RFC 7515 §7.1).
+pub(crate) struct Unverified<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+    /// The exact bytes that were signed.
+    pub(crate) message: &'a [u8],
+    pub(crate) payload: &'a str,
+    pub(crate) signature: Vec<u8>,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes `token` apart. No key is looked at; `algorithms` are the pinned ones.
+    pub(crate) fn parse(
+        token: &'a str,
+        algorithms: &[Algorithm],
+        types: &[String],
+    ) -> Result<Self, Denial> {
+        let malformed = || Denial::token(Reason::Malformed);
+        let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, payload) = message.split_once('.').ok_or_else(malformed)?;
+        // Five parts are a JWE, which nobody here can open.
+        if payload.contains('.') || signature.is_empty() {
+            return Err(malformed());
+        }
+        if header.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 {
+            return Err(Denial::token(Reason::TooLarge));
+        }
+        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| malformed())?;
+        if header.len() > MAX_HEADER_BYTES {
+            return Err(Denial::token(Reason::TooLarge));
+        }
+        let header = crate::json::object(&header).ok_or_else(malformed)?;
+        let algorithm = algorithm(&header, algorithms)?;
+        // RFC 7515 §4.1.11: whoever does not understand an extension must refuse, and there is none here to understand.
+        if header.contains_key("crit") {
+            return Err(Denial::token(Reason::Critical));
+        }
+        check_type(&header, types)?;
+        let kid = match header.get("kid") {
+            None => None,
+            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(_) => return Err(malformed()),
+        };
+        // `jku`, `jwk`, `x5u` and `x5c` are not looked at: keys never come from the token.
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
+        Ok(Self { algorithm, kid, message: message.as_bytes(), payload, signature })
+    }
+
+    /// The payload, parsed once; only to be asked for after the signature was checked.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Denial> {
+        URL_SAFE_NO_PAD
+            .decode(self.payload)
+            .ok()
+            .and_then(|payload| crate::json::object(&payload))
+            .ok_or_else(|| Denial::token(Reason::Malformed))
+    }
+}
+
+fn algorithm(header: &Map<String, Value>, pinned: &[Algorithm]) -> Result<Algorithm, Denial> {
+    header
+        .get("alg")
+        .and_then(Value::as_str)
+        .and_then(Algorithm::parse)
+        .filter(|algorithm| pinned.contains(algorithm))
+        .ok_or_else(|| Denial::token(Reason::BadAlg))
+}
+
+/// RFC 8725 §3.11; the prefix is optional by RFC 7515 §4.1.9.
+fn check_type(header: &Map<String, Value>, types: &[String]) -> Result<(), Denial> {
+    if types.is_empty() {
+        return Ok(());
+    }
+    let found = header.get("typ").and_then(Value::as_str).map(bare_type).unwrap_or_default();
+    if types.iter().any(|wanted| bare_type(wanted).eq_ignore_ascii_case(found)) {
+        return Ok(());
+    }
+    Err(Denial::token(Reason::BadType))
+}
+
+fn bare_type(text: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match text.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+        _ => text,
+    }
+}
