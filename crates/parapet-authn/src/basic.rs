@@ -131,7 +131,9 @@ impl Basic {
         let challenge = HeaderValue::from_str(&format!("Basic realm={realm}{charset}"))
             .map_err(|_| Error::BadRealm("the realm"))?;
         let verifier = match self.store {
-            Store::Pair { user, password } => Verifier::Pair(Pair::new(&user, &password)?),
+            Store::Pair { user, password } => {
+                Verifier::Pair(Box::new(Pair::new(&user, &password)?))
+            }
             Store::Own(verify) => Verifier::Own(verify),
             #[cfg(feature = "htpasswd")]
             Store::File(path) => Verifier::File(htpasswd::Htpasswd::open(path)?),
@@ -157,7 +159,7 @@ struct BasicCheck {
 }
 
 enum Verifier {
-    Pair(Pair),
+    Pair(Box<Pair>),
     Own(Arc<Verify>),
     #[cfg(feature = "htpasswd")]
     File(Arc<htpasswd::Htpasswd>),

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderName, HeaderValue, StatusCode};
 use parapet_core::{RequestExt, RequestHead};
@@ -144,7 +146,7 @@ impl Names {
     fn forwarded(&self, der: &[u8]) -> Option<HeaderValue> {
         let mut text = String::from("Hash=");
         for byte in digest(&SHA256, der).as_ref() {
-            text.push_str(&format!("{byte:02x}"));
+            write!(text, "{byte:02x}").ok()?;
         }
         text.push_str(";Subject=");
         text.push_str(&quoted(&self.subject)?);

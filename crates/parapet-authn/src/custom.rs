@@ -5,7 +5,9 @@ use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Grant};
 
 /// A check of the user's own.
-pub(crate) struct Custom(Box<dyn Fn(&RequestHead) -> BoxFuture<'static, Checked> + Send + Sync>);
+pub(crate) struct Custom(Box<CheckFn>);
+
+type CheckFn = dyn Fn(&RequestHead) -> BoxFuture<'static, Checked> + Send + Sync;
 
 impl Custom {
     pub(crate) fn new<F, Fut>(check: F) -> Self

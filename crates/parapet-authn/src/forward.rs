@@ -35,7 +35,7 @@ pub struct Forward {
     client: Option<Handler>,
     timeout: Duration,
     max_in_flight: usize,
-    forward_set_cookie: bool,
+    set_cookie: bool,
     subject_header: Option<String>,
     cache_by: Vec<String>,
 }
@@ -50,7 +50,7 @@ impl Forward {
             client: None,
             timeout: Duration::from_secs(10),
             max_in_flight: 1024,
-            forward_set_cookie: false,
+            set_cookie: false,
             subject_header: None,
             cache_by: Vec::new(),
         }
@@ -102,7 +102,7 @@ impl Forward {
     /// Copies `Set-Cookie` of a 2xx answer onto the final response: sessions are renewed that way. Default: `false`.
     #[must_use]
     pub fn forward_set_cookie(mut self, forward: bool) -> Self {
-        self.forward_set_cookie = forward;
+        self.set_cookie = forward;
         self
     }
 
@@ -147,7 +147,7 @@ impl Forward {
                 client: self.client.unwrap_or_else(default_client),
                 timeout: self.timeout,
                 slots: Arc::new(Semaphore::new(self.max_in_flight.min(Semaphore::MAX_PERMITS))),
-                forward_set_cookie: self.forward_set_cookie,
+                set_cookie: self.set_cookie,
                 subject_header,
                 decisions: (!cache_by.is_empty()).then(|| Decisions::new(cache_by)),
             }),
@@ -186,7 +186,7 @@ struct Inner {
     client: Handler,
     timeout: Duration,
     slots: Arc<Semaphore>,
-    forward_set_cookie: bool,
+    set_cookie: bool,
     subject_header: Option<HeaderName>,
     decisions: Option<Decisions>,
 }
@@ -281,7 +281,7 @@ impl Inner {
         if let (Some(decisions), Some(key)) = (&self.decisions, key) {
             decisions.remember(key, &head.headers, &grant);
         }
-        if self.forward_set_cookie {
+        if self.set_cookie {
             let cookies = head.headers.get_all(SET_COOKIE).iter();
             grant = grant.with_response(cookies.map(|line| (SET_COOKIE, line.clone())).collect());
         }

@@ -198,14 +198,12 @@ impl Inner {
         }
         let mut asked = {
             let mut asking = lock(&self.asking);
-            match asking.get(&digest).filter(|asked| asked.has_changed().is_ok()) {
-                Some(asked) => asked.clone(),
-                None => {
-                    let asked = self.ask(token, digest);
-                    asking.insert(digest, asked.clone());
-                    asked
-                }
-            }
+            let running = asking.get(&digest).filter(|asked| asked.has_changed().is_ok()).cloned();
+            running.unwrap_or_else(|| {
+                let asked = self.ask(token, digest);
+                asking.insert(digest, asked.clone());
+                asked
+            })
         };
         let answer = match asked.wait_for(Option::is_some).await {
             Ok(answer) => answer.clone(),

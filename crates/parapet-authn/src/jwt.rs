@@ -308,8 +308,7 @@ impl JwtCheck {
             return self.again(verified);
         }
         let unverified = Unverified::parse(token, &self.algorithms, &self.types)?;
-        self.verify(&unverified, std::iter::once(key))
-            .and_then(|()| self.admit(&unverified, 0, digest))
+        verify(&unverified, std::iter::once(key)).and_then(|()| self.admit(&unverified, 0, digest))
     }
 
     async fn with_source(&self, token: &str) -> Checked {
@@ -324,21 +323,8 @@ impl JwtCheck {
         let unverified = Unverified::parse(token, &self.algorithms, &self.types)?;
         let (kid, algorithm) = (unverified.kid.as_deref(), unverified.algorithm);
         let set = keys(&**source, kid, algorithm).await?;
-        self.verify(&unverified, set.candidates(kid, algorithm))?;
+        verify(&unverified, set.candidates(kid, algorithm))?;
         self.admit(&unverified, set.generation(), digest)
-    }
-
-    fn verify<'k>(
-        &self,
-        token: &Unverified<'_>,
-        mut keys: impl Iterator<Item = &'k JwtKey>,
-    ) -> Result<(), Denial> {
-        let mut reason = Reason::UnknownKid;
-        let fits = keys.any(|key| {
-            reason = Reason::BadSignature;
-            key.verify(token.algorithm, token.message, &token.signature)
-        });
-        if fits { Ok(()) } else { Err(Denial::token(reason)) }
     }
 
     fn admit(&self, token: &Unverified<'_>, generation: u64, digest: Option<Digest>) -> Checked {
@@ -386,4 +372,16 @@ async fn keys(
             Denial::unavailable()
         }
     })
+}
+
+fn verify<'k>(
+    token: &Unverified<'_>,
+    mut keys: impl Iterator<Item = &'k JwtKey>,
+) -> Result<(), Denial> {
+    let mut reason = Reason::UnknownKid;
+    let fits = keys.any(|key| {
+        reason = Reason::BadSignature;
+        key.verify(token.algorithm, token.message, &token.signature)
+    });
+    if fits { Ok(()) } else { Err(Denial::token(reason)) }
 }

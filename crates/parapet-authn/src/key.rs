@@ -18,7 +18,7 @@ pub struct JwtKey(Arc<Kind>);
 enum Kind {
     Hmac {
         bytes: usize,
-        keys: [(Algorithm, hmac::Key); 3],
+        keys: Vec<(Algorithm, hmac::Key)>,
     },
     /// Parsed once per algorithm that the key can serve: nothing is parsed per token.
     Public(Vec<(Algorithm, ParsedPublicKey)>),
@@ -35,7 +35,7 @@ impl JwtKey {
         ];
         Self(Arc::new(Kind::Hmac {
             bytes: secret.len(),
-            keys: keys.map(|(algorithm, hash)| (algorithm, hmac::Key::new(hash, secret))),
+            keys: keys.map(|(algorithm, hash)| (algorithm, hmac::Key::new(hash, secret))).into(),
         }))
     }
 

@@ -75,13 +75,13 @@ impl Htpasswd {
             let loaded = Arc::clone(&loaded);
             spawn_blocking(move || {
                 let _held = permit;
-                match loaded.passwords.hash(&credentials.user) {
-                    Some(hash) => hash.fits(&credentials.password),
-                    None => {
-                        let _never = loaded.passwords.dummy().fits(&credentials.password);
-                        false
-                    }
-                }
+                let hash = loaded.passwords.hash(&credentials.user);
+                let known = hash.is_some();
+                let dummy = hash.is_none().then(|| loaded.passwords.dummy());
+                // An unknown user takes as long as a known one.
+                let fits =
+                    hash.or(dummy.as_ref()).is_some_and(|hash| hash.fits(&credentials.password));
+                known & fits
             })
         };
         match checked.await {

@@ -53,7 +53,6 @@ impl Schedule {
         match age {
             None if in_flight => Decision::Join,
             None if backing_off => Decision::Unavailable,
-            None => Decision::Fetch,
             Some(age) if known => {
                 if age < self.refresh || in_flight || backing_off {
                     Decision::Answer
@@ -65,7 +64,7 @@ impl Schedule {
             Some(_) if since(self.last_attempt).is_some_and(|since| since < self.min_refresh) => {
                 Decision::AnswerLimited
             }
-            Some(_) => Decision::Fetch,
+            None | Some(_) => Decision::Fetch,
         }
     }
 
