@@ -26,18 +26,18 @@ pub(crate) async fn run(options: &Options, store: &Store) -> Result<()> {
     introduce(options, store, addresses);
     let [one, two] = edges;
     let handles = [one.handle(), two.handle()];
-    let stop = async {
-        stopped().await?;
-        println!("stopping");
-        handles.iter().for_each(|handle| drop(handle.shutdown())); // begun by the call
-        Ok(())
-    };
     let serve = async { tokio::try_join!(one.serve(first), two.serve(second)) };
     tokio::pin!(serve);
     tokio::select! {
-        result = &mut serve => { result?; }
-        result = stop => { let () = result?; serve.await?; }
+        ended = &mut serve => {
+            ended?;
+            return Ok(());
+        }
+        stopped = stopped() => stopped?,
     }
+    println!("stopping");
+    handles.iter().for_each(|handle| drop(handle.shutdown())); // begun by the call
+    serve.await?;
     Ok(())
 }
 

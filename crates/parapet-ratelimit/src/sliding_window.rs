@@ -235,7 +235,7 @@ mod tests {
                 }
             }
         }
-        assert!(rows > 40, "{rows}");
+        assert!(rows > 30, "{rows}");
     }
 
     proptest! {

@@ -147,16 +147,18 @@ async fn a_slot_is_given_back_at_the_end_of_the_body_or_at_the_head() {
     }
 }
 
+struct PanicsAtOnce;
+
+impl parapet_core::Serve for PanicsAtOnce {
+    fn serve(&self, _: parapet_core::Request) -> ResponseFuture {
+        panic!("at once")
+    }
+}
+
 #[tokio::test]
 async fn a_slot_is_given_back_when_the_request_is_dropped_or_its_handler_panics() {
     let pending = handler_fn(|_| std::future::pending::<Response>());
     let panics = handler_fn(|_| async { panic!("handler") as Response });
-    struct PanicsAtOnce;
-    impl parapet_core::Serve for PanicsAtOnce {
-        fn serve(&self, _: parapet_core::Request) -> ResponseFuture {
-            panic!("at once")
-        }
-    }
     for (row, next) in [(0, pending), (1, panics), (2, Handler::new(PanicsAtOnce))] {
         for flag in [false, true] {
             let strategy = Scripted::new(Verdict::Allowed);

@@ -104,7 +104,7 @@ async fn waiters_are_served_first_come_first_served() {
         queue.put(&alice(), 1);
         assert!(polled(&mut waiting[0]));
         assert!(!waiting[1..].iter_mut().any(polled));
-        waiting.remove(0);
+        drop(waiting.remove(0));
     }
     queue.put(&alice(), 1);
     assert_eq!(queue.stats().keys, 0);

@@ -124,7 +124,7 @@ async fn four_processes_admit_exactly_the_limit_together() {
             passed += task.await.unwrap();
         }
         if leased {
-            assert!(passed <= 100 && passed >= 100 - 4 * 5, "{passed}");
+            assert!((100 - 4 * 5..=100).contains(&passed), "{passed}");
         } else {
             assert_eq!(passed, 100);
         }
@@ -157,22 +157,22 @@ async fn while_redis_is_down_the_setting_decides_at_once_and_afterwards_the_limi
     let mut redis = RedisServer::start();
     let timeout = Duration::from_millis(100);
     let mut rows = Vec::new();
-    for (on_failure, expected) in [
-        (OnFailure::Open, true),
-        (OnFailure::Closed, false),
-        (OnFailure::local(FixedWindow::per_hour(1_000_000)), true),
+    for (key, on_failure, expected) in [
+        ("alice", OnFailure::Open, true),
+        ("bob", OnFailure::Closed, false),
+        ("eve", OnFailure::local(FixedWindow::per_hour(1_000_000)), true),
     ] {
         let builder = RedisFixedWindow::builder(redis.runner().await).max(3).size(HOUR);
         let (builder, errors) = counted(builder.timeout(timeout).on_failure(on_failure));
         let limit = builder.build().unwrap();
         assert!(passes(&limit, "before").await);
-        rows.push((limit, expected, errors));
+        rows.push((key, limit, expected, errors));
     }
     redis.kill();
-    for (limit, expected, errors) in &rows {
+    for (key, limit, expected, errors) in &rows {
         for asked in 1..=50 {
             let start = Instant::now();
-            assert_eq!(passes(limit, "alice").await, *expected);
+            assert_eq!(passes(limit, key).await, *expected);
             let took = start.elapsed();
             assert!(took < timeout + Duration::from_millis(50), "{took:?}");
             assert_eq!(numbers(errors).iter().sum::<u32>(), asked, "an error a request");
@@ -180,17 +180,17 @@ async fn while_redis_is_down_the_setting_decides_at_once_and_afterwards_the_limi
         let [.., skipped, _] = numbers(errors);
         assert!(skipped >= 40, "{:?}", numbers(errors));
         let start = Instant::now();
-        passes(limit, "alice").await;
+        passes(limit, key).await;
         assert!(start.elapsed() < Duration::from_millis(1), "{:?}", start.elapsed());
     }
     redis.restart();
     let start = Instant::now();
-    for (limit, expected, errors) in &rows {
+    for (key, limit, expected, errors) in &rows {
         // A decision by Redis: no error is told.
         let mut before = numbers(errors);
         loop {
             let began = Instant::now();
-            let passed = passes(limit, "alice").await;
+            let passed = passes(limit, key).await;
             assert!(began.elapsed() < timeout + Duration::from_millis(50));
             if numbers(errors) == before {
                 assert!(passed);
@@ -203,7 +203,7 @@ async fn while_redis_is_down_the_setting_decides_at_once_and_afterwards_the_limi
         }
         let mut passed = 1;
         for _ in 0..10 {
-            passed += u32::from(passes(limit, "alice").await);
+            passed += u32::from(passes(limit, key).await);
         }
         assert!(passed <= 3, "{passed}");
     }
@@ -385,7 +385,7 @@ async fn gcra_in_redis_admits_a_burst_and_tells_the_wait() {
     }
     let waits = after(&limit, "alice").await;
     let slack = Duration::from_secs(10);
-    assert!(waits <= HOUR / 10 && waits >= HOUR / 10 - slack, "{waits:?}");
+    assert!(waits <= HOUR / 10 && waits + slack >= HOUR / 10, "{waits:?}");
     let key = redis.key();
     assert_eq!(key, "parapet:rl:gcra:-:alice");
     let ttl = redis.integer(&format!("PTTL {key}"));
@@ -503,7 +503,10 @@ async fn who_waits_for_a_lease_does_not_wait_for_one_that_went_away_or_failed() 
             Box::pin(async move {
                 match call {
                     0 => std::future::pending().await,
-                    1 => Err("down".into()),
+                    1 => {
+                        tokio::task::yield_now().await;
+                        Err("down".into())
+                    }
                     _ => Ok(50),
                 }
             })
