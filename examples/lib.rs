@@ -2,6 +2,7 @@
 //!
 //! | program | what it shows | run with |
 //! | --- | --- | --- |
+//! | `api_gateway` | JWTs by a remote key set, limits for each subject, scopes, an external auth server | `cargo run --release --example api_gateway` |
 //! | `edge` | a whole edge: virtual hosts, path routes, TLS, log, ids, health endpoint, retries | `cargo run --release --example edge` |
 //!
 //! ```

@@ -32,13 +32,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let message = message(Algorithm::ES256);
     let signature = es.sign(&random, message.as_bytes())?.as_ref().to_vec();
     let spki = der(es.public_key().as_der()?);
-    public(Algorithm::ES256, &JwtKey::ec_der(&spki)?, &ECDSA_P256_SHA256_FIXED, &spki, &message, &signature)?;
+    public(
+        Algorithm::ES256,
+        &JwtKey::ec_der(&spki)?,
+        &ECDSA_P256_SHA256_FIXED,
+        &spki,
+        &message,
+        &signature,
+    )?;
 
     let message = self::message(Algorithm::RS256);
     let mut signature = vec![0; rsa.public_modulus_len()];
     rsa.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature)?;
     let spki = der(rsa.public_key().as_der()?);
-    public(Algorithm::RS256, &JwtKey::rsa_der(&spki)?, &RSA_PKCS1_2048_8192_SHA256, &spki, &message, &signature)?;
+    public(
+        Algorithm::RS256,
+        &JwtKey::rsa_der(&spki)?,
+        &RSA_PKCS1_2048_8192_SHA256,
+        &spki,
+        &message,
+        &signature,
+    )?;
 
     let message = self::message(Algorithm::EdDSA);
     let signature = ed.sign(message.as_bytes()).as_ref().to_vec();

@@ -220,7 +220,11 @@ impl Inner {
     }
 
     fn refuse(&self, mut denial: Denial, request: Request) -> ResponseFuture {
-        if let Some(response) = denial.response.take() {
+        let ready = denial.response.take();
+        // What an auth server says goes to the client as it is; only its absence is this side's to tell.
+        if let Some(response) = ready
+            && !(self.forbidden.is_some() && matches!(denial.error, AuthError::Unavailable))
+        {
             return ResponseFuture::ready(*response);
         }
         let Some(forbidden) = &self.forbidden else {

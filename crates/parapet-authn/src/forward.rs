@@ -225,6 +225,8 @@ impl Scheme for ForwardCheck {
 
 /// Most bytes of a 2xx answer's body that are read so that its connection can be used again.
 const DRAIN: usize = 64 * 1024;
+/// Longest wait for that body: nobody asked for it.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 impl Inner {
     fn request(&self, head: &RequestHead) -> http::Request<Body> {
@@ -240,13 +242,18 @@ impl Inner {
             (X_FORWARDED_METHOD, text(head.method.as_str())),
             (X_FORWARDED_HOST, head.authority().and_then(|authority| text(authority.as_str()))),
             (X_FORWARDED_URI, text(head.original_target().as_str())),
-            (X_FORWARDED_PROTO, head.headers.get(X_FORWARDED_PROTO).cloned()),
-            (X_FORWARDED_FOR, head.headers.get(X_FORWARDED_FOR).cloned()),
         ] {
             headers.remove(&name);
             if let Some(value) = value {
                 // A full map is left as it is.
                 let _full = headers.try_insert(name, value);
+            }
+        }
+        // As the server's trust rules left them.
+        for name in [X_FORWARDED_PROTO, X_FORWARDED_FOR] {
+            headers.remove(&name);
+            for value in head.headers.get_all(&name) {
+                let _full = headers.try_append(name.clone(), value.clone());
             }
         }
         request
@@ -267,7 +274,7 @@ impl Inner {
         }
         let (head, body) = answer.into_parts();
         // Too long a body, or too slow: it is dropped, and its connection with it.
-        let _drained = timeout(self.timeout, body.collect(DRAIN)).await;
+        let _drained = timeout(DRAIN_TIME, body.collect(DRAIN)).await;
         let mut grant = Grant::new();
         for name in &self.response_headers {
             for value in head.headers.get_all(name) {

@@ -25,7 +25,8 @@ use crate::{AuthError, Authenticator, Error, JwtClaims, Reason, json};
 /// [`Authenticator`] by [`build`](Self::build).
 ///
 /// An active token is remembered for 60 s or until its `exp`, an inactive one for 10 s; 4096 of them. Requests with one
-/// token share one question. Claims are checked as those of a JWT.
+/// token share one question, and 1024 questions at most are under way; above that: 503. Claims are checked as those of a
+/// JWT.
 #[derive(Clone)]
 pub struct Introspection {
     url: String,
@@ -127,6 +128,8 @@ fn form(text: &str) -> String {
 
 const SCHEME: &str = "introspection";
 const REMEMBERED: usize = 4096;
+/// Most questions under way.
+const MAX_ASKING: usize = 1024;
 const ACTIVE: Duration = Duration::from_secs(60);
 const INACTIVE: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -145,7 +148,7 @@ struct Inner {
     client: Handler,
     timeout: Duration,
     known: Mutex<Lru<Digest, (Answer, Instant)>>,
-    /// Questions under way; bounded by the requests that wait for them.
+    /// Questions under way, at most [`MAX_ASKING`].
     asking: Mutex<HashMap<Digest, watch::Receiver<Option<Answer>>>>,
 }
 
@@ -199,6 +202,10 @@ impl Inner {
         let mut asked = {
             let mut asking = lock(&self.asking);
             let running = asking.get(&digest).filter(|asked| asked.has_changed().is_ok()).cloned();
+            // A question outlives the client that made it: clients that come and go must not pile them up.
+            if running.is_none() && asking.len() >= MAX_ASKING {
+                return Err(Denial::new(AuthError::Unavailable, Reason::Overloaded));
+            }
             running.unwrap_or_else(|| {
                 let asked = self.ask(token, digest);
                 asking.insert(digest, asked.clone());

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -439,7 +440,11 @@ impl Running {
         }
         if let Some(hook) = &inner.on_refresh {
             let duration = now.saturating_duration_since(self.began);
-            hook(&RefreshInfo { outcome, keys, duration });
+            let info = RefreshInfo { outcome, keys, duration };
+            // This runs in a drop too, where a second panic would end the process.
+            if catch_unwind(AssertUnwindSafe(|| hook(&info))).is_err() {
+                tracing::error!("the on_refresh hook panicked");
+            }
         }
     }
 }

@@ -46,6 +46,17 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     }
 }
 
+/// A table that does not change.
+impl KeySource for Arc<KeySet> {
+    fn keys<'a>(
+        &'a self,
+        _kid: Option<&'a str>,
+        _algorithm: Algorithm,
+    ) -> BoxFuture<'a, Result<Arc<KeySet>, KeyError>> {
+        Box::pin(std::future::ready(Ok(Self::clone(self))))
+    }
+}
+
 /// Why a source gave no keys.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]

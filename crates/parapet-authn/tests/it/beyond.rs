@@ -230,8 +230,7 @@ async fn failures_are_not_remembered_and_the_cache_can_be_off() {
 async fn at_most_four_keys_of_one_id_are_tried() {
     let signers: Vec<Signer> = (0..5).map(|_| Signer::new(Algorithm::ES256)).collect();
     let set = KeySet::new(signers.iter().map(|signer| (Some("k".to_owned()), signer.key())));
-    let keys = Arc::new(Mutex::new(Arc::new(set)));
-    let jwt = Jwt::from_key_source(Store(keys), [Algorithm::ES256]).now(date);
+    let jwt = Jwt::from_key_source(Arc::new(set), [Algorithm::ES256]).now(date);
     let (handler, _) = wrap(&jwt.build().unwrap());
     for (number, signer) in signers.iter().enumerate() {
         let token = signer.token_of(Algorithm::ES256, "k", "{}");

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use parapet_authn::{Error, Forward};
 use parapet_core::{
-    Body, ConnMeta, Handler, Middleware, Request, RequestExt, Response, Server, from_fn, handler_fn,
+    Body, ConnMeta, Handler, Request, RequestExt, Response, Server, from_fn, handler_fn,
 };
 use parapet_testkit::{RawClient, RawOrigin, free_port};
 use tokio::io::AsyncWriteExt;
@@ -315,6 +315,28 @@ async fn what_only_the_auth_server_may_say_never_comes_from_the_client() {
         let identity = head.extensions.get::<parapet_authn::Identity>();
         assert_eq!(identity.and_then(|who| who.subject()), subject);
         assert!(identity.is_none_or(|who| who.scheme() == "forward"));
+    }
+}
+
+#[tokio::test]
+async fn an_own_refusal_is_for_an_absent_server_alone() {
+    for (refusal, expected) in [(Some("no"), "no"), (None, "mine")] {
+        let client = scripted(move |_| {
+            let mut response = Response::new(Body::full(refusal.unwrap_or_default()));
+            *response.status_mut() = http::StatusCode::FORBIDDEN;
+            if refusal.is_none() {
+                let error = parapet_core::ResponseError::new("upstream", "reset", "gone");
+                response.extensions_mut().insert(error);
+            }
+            response
+        });
+        let forward = Forward::new("http://auth.test/").client(client).build().unwrap();
+        let own = forward.forbidden(|_, error| {
+            assert_eq!(error.to_string(), "the check is unavailable");
+            parapet_core::ResponseFuture::ready(Response::new(Body::full("mine")))
+        });
+        let (handler, _) = wrap(&own);
+        assert_eq!(text(handler.serve(get(&[])).await).await, expected);
     }
 }
 

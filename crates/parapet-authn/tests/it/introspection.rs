@@ -146,6 +146,22 @@ async fn requests_with_one_token_share_a_question_that_survives_its_client() {
     assert_eq!(began.elapsed().as_secs(), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn clients_that_come_and_go_do_not_pile_up_questions() {
+    let server = Server::answering(r#"{"active":true}"#);
+    *server.0.gate.lock().unwrap() = Some(Arc::new(Notify::new()));
+    let (handler, _) = wrap(&server.check().build().unwrap());
+    for number in 0..1024 {
+        let left = tokio::spawn(handler.serve(bearer(&format!("t{number}"))));
+        while server.asked() <= number {
+            tokio::task::yield_now().await;
+        }
+        left.abort();
+    }
+    assert_eq!(ask(&handler, bearer("one more")).await.2, "overloaded");
+    assert_eq!(server.asked(), 1024);
+}
+
 #[test]
 fn bad_settings_are_typed_errors() {
     let at = |url: &str| Introspection::new(url, "a", "b");

@@ -39,3 +39,6 @@ mod secrets;
 /// Keys, tokens and handlers for the others.
 #[cfg(test)]
 mod support;
+/// What a person should look at is warned of.
+#[cfg(test)]
+mod warnings;
