@@ -12,7 +12,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
     Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
-    RsaKeyPair, UnparsedPublicKey, VerificationAlgorithm,
+    RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,41 +32,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let message = message(Algorithm::ES256);
     let signature = es.sign(&random, message.as_bytes())?.as_ref().to_vec();
     let spki = der(es.public_key().as_der()?);
-    public(
-        Algorithm::ES256,
-        &JwtKey::ec_der(&spki)?,
-        &ECDSA_P256_SHA256_FIXED,
-        &spki,
-        &message,
-        &signature,
-    )?;
+    let bare = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &spki)?;
+    public(Algorithm::ES256, &JwtKey::ec_der(&spki)?, &bare, &message, &signature)?;
 
     let message = self::message(Algorithm::RS256);
     let mut signature = vec![0; rsa.public_modulus_len()];
     rsa.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature)?;
     let spki = der(rsa.public_key().as_der()?);
-    public(
-        Algorithm::RS256,
-        &JwtKey::rsa_der(&spki)?,
-        &RSA_PKCS1_2048_8192_SHA256,
-        &spki,
-        &message,
-        &signature,
-    )?;
+    let bare = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &spki)?;
+    public(Algorithm::RS256, &JwtKey::rsa_der(&spki)?, &bare, &message, &signature)?;
 
     let message = self::message(Algorithm::EdDSA);
     let signature = ed.sign(message.as_bytes()).as_ref().to_vec();
     let spki = der(ed.public_key().as_der()?);
-    public(Algorithm::EdDSA, &JwtKey::ed_der(&spki)?, &ED25519, &spki, &message, &signature)?;
+    let bare = ParsedPublicKey::new(&ED25519, &spki)?;
+    public(Algorithm::EdDSA, &JwtKey::ed_der(&spki)?, &bare, &message, &signature)?;
 
     let message = self::message(Algorithm::HS256);
     let secret = [7; 32];
     let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
     let signature = hmac::sign(&key, message.as_bytes()).as_ref().to_vec();
-    let bare = median(|| {
+    report(&JwtKey::hmac(secret), Algorithm::HS256, &message, &signature, || {
         black_box(hmac::verify(&key, black_box(message.as_bytes()), &signature).is_ok());
-    });
-    report("HS256", &JwtKey::hmac(secret), Algorithm::HS256, bare, bare, &message, &signature)
+    })
 }
 
 fn message(algorithm: Algorithm) -> String {
@@ -77,73 +65,78 @@ fn message(algorithm: Algorithm) -> String {
 fn public(
     algorithm: Algorithm,
     key: &JwtKey,
-    verifier: &'static dyn VerificationAlgorithm,
-    spki: &[u8],
+    bare: &ParsedPublicKey,
     message: &str,
     signature: &[u8],
 ) -> Result<(), Box<dyn Error>> {
-    let parsed = ParsedPublicKey::new(verifier, spki)?;
-    let bare = median(|| {
-        black_box(parsed.verify_sig(black_box(message.as_bytes()), signature).is_ok());
-    });
-    let unparsed = UnparsedPublicKey::new(verifier, spki);
-    let each_time = median(|| {
-        black_box(unparsed.verify(black_box(message.as_bytes()), signature).is_ok());
-    });
-    report(algorithm.as_str(), key, algorithm, bare, each_time, message, signature)
+    report(key, algorithm, message, signature, || {
+        black_box(bare.verify_sig(black_box(message.as_bytes()), signature).is_ok());
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "a bench prints its figures")]
 fn report(
-    name: &str,
     key: &JwtKey,
     algorithm: Algorithm,
-    bare: Duration,
-    each_time: Duration,
     message: &str,
     signature: &[u8],
+    mut bare: impl FnMut(),
 ) -> Result<(), Box<dyn Error>> {
     let token = format!("Bearer {message}.{}", URL_SAFE_NO_PAD.encode(signature));
-    let through = |cache: usize| -> Result<Duration, Box<dyn Error>> {
+    let handler = |cache: usize| -> Result<Handler, Box<dyn Error>> {
         let jwt = Jwt::new(key.clone(), [algorithm]).issuer("https://login.example.org");
         let handler = jwt.audience("api").cache(cache).build()?.wrap(Handler::new(Ready));
         let passes = handler.serve(request(&token)?).into_ready().is_ok_and(|r| r.status() == 200);
         assert!(passes, "the token is refused");
-        let mut requests = Vec::new();
-        for _ in 0..ROUNDS * CALLS {
-            requests.push(request(&token)?);
-        }
-        let mut requests = requests.into_iter();
-        Ok(median(|| {
-            if let Some(request) = requests.next() {
-                drop(black_box(handler.serve(request)));
-            }
-        }))
+        Ok(handler)
     };
-    let (checked, cached) = (through(0)?, through(4096)?);
+    let (checking, remembering) = (handler(0)?, handler(4096)?);
+    let (mut alone, mut whole, mut cached, mut ratios) = (vec![], vec![], vec![], vec![]);
+    // In turns, so that a noisy moment falls on all of them.
+    for _ in 0..ROUNDS {
+        let one = round(&mut bare);
+        let two = through(&checking, &token)?;
+        ratios.push(two.as_secs_f64() / one.as_secs_f64());
+        alone.push(one);
+        whole.push(two);
+        cached.push(through(&remembering, &token)?);
+    }
+    ratios.sort_by(f64::total_cmp);
     println!(
-        "{name:6} bare verify {bare:>10.2?} (key parsed each time {each_time:>10.2?})   whole check {checked:>10.2?} ({:.2} x)   remembered {cached:>8.2?}",
-        checked.as_secs_f64() / bare.as_secs_f64()
+        "{algorithm:6} bare verify {:>9.2?}   whole check {:>9.2?} ({:.2} x)   remembered {:>8.2?}",
+        median(alone),
+        median(whole),
+        ratios.get(ROUNDS / 2).copied().unwrap_or_default(),
+        median(cached),
     );
     Ok(())
+}
+
+fn through(handler: &Handler, token: &str) -> Result<Duration, Box<dyn Error>> {
+    let requests = (0..CALLS).map(|_| request(token)).collect::<Result<Vec<_>, _>>()?;
+    let mut requests = requests.into_iter();
+    Ok(round(&mut || {
+        if let Some(request) = requests.next() {
+            drop(black_box(handler.serve(request)));
+        }
+    }))
 }
 
 const ROUNDS: usize = 31;
 const CALLS: usize = 200;
 
-/// Of one call, over many rounds.
-fn median(mut call: impl FnMut()) -> Duration {
-    let mut rounds: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
-            let began = Instant::now();
-            for _ in 0..CALLS {
-                call();
-            }
-            Instant::now().saturating_duration_since(began) / u32::try_from(CALLS).unwrap_or(1)
-        })
-        .collect();
+/// Time of one call, over a round of them.
+fn round(call: &mut impl FnMut()) -> Duration {
+    let began = Instant::now();
+    for _ in 0..CALLS {
+        call();
+    }
+    Instant::now().saturating_duration_since(began) / u32::try_from(CALLS).unwrap_or(1)
+}
+
+fn median(mut rounds: Vec<Duration>) -> Duration {
     rounds.sort_unstable();
-    rounds.get(ROUNDS / 2).copied().unwrap_or_default()
+    rounds.get(rounds.len() / 2).copied().unwrap_or_default()
 }
 
 fn request(token: &str) -> Result<Request, http::Error> {

@@ -45,10 +45,11 @@ struct Inner {
     scheme: Arc<dyn Scheme>,
     challenge: Option<HeaderValue>,
     forbidden: Option<Forbidden>,
-    on_decision: Option<Arc<dyn Fn(&AuthEvent) + Send + Sync>>,
+    on_decision: Option<Hook>,
     optional: bool,
 }
 
+type Hook = Arc<dyn Fn(&AuthEvent) + Send + Sync>;
 type Forbidden = Arc<dyn Fn(Request, &AuthError) -> ResponseFuture + Send + Sync>;
 
 impl Authenticator {

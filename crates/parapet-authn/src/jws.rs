@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -10,20 +12,28 @@ const MAX_HEADER_BYTES: usize = 4096;
 
 /// A compact JWS whose form and header are good and whose signature nobody has checked yet (RFC 7515 §7.1).
 pub(crate) struct Unverified<'a> {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<String>,
+    pub(crate) header: Arc<Header>,
     /// The exact bytes that were signed.
     pub(crate) message: &'a [u8],
-    pub(crate) payload: Vec<u8>,
+    payload: Vec<u8>,
     pub(crate) signature: Vec<u8>,
 }
 
+/// A protected header that was found good for the pinned algorithms and types.
+pub(crate) struct Header {
+    encoded: Box<str>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<Arc<str>>,
+}
+
 impl<'a> Unverified<'a> {
-    /// Takes `token` apart. No key is looked at; `algorithms` are the pinned ones.
+    /// Takes `token` apart. No key is looked at; `algorithms` are the pinned ones. `known` is a header that was found good
+    /// under the same settings: the tokens of one key have the same one, and then it is not parsed again.
     pub(crate) fn parse(
         token: &'a str,
         algorithms: &[Algorithm],
         types: &[String],
+        known: Option<&Arc<Header>>,
     ) -> Result<Self, Denial> {
         let malformed = || Denial::token(Reason::Malformed);
         let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
@@ -32,10 +42,30 @@ impl<'a> Unverified<'a> {
         if payload.contains('.') || signature.is_empty() {
             return Err(malformed());
         }
-        if header.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 {
+        let header = match known {
+            Some(known) if *known.encoded == *header => Arc::clone(known),
+            _ => Arc::new(Header::parse(header, algorithms, types)?),
+        };
+        // Both are decoded now: what is malformed costs no cryptography. The payload's JSON is not looked at before the
+        // signature is.
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed())?;
+        Ok(Self { header, message: message.as_bytes(), payload, signature })
+    }
+
+    /// The payload, parsed once; only to be asked for after the signature was checked.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Denial> {
+        crate::json::object(&self.payload).ok_or_else(|| Denial::token(Reason::Malformed))
+    }
+}
+
+impl Header {
+    fn parse(encoded: &str, algorithms: &[Algorithm], types: &[String]) -> Result<Self, Denial> {
+        let malformed = || Denial::token(Reason::Malformed);
+        if encoded.len() > MAX_HEADER_BYTES.div_ceil(3) * 4 {
             return Err(Denial::token(Reason::TooLarge));
         }
-        let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| malformed())?;
+        let header = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| malformed())?;
         if header.len() > MAX_HEADER_BYTES {
             return Err(Denial::token(Reason::TooLarge));
         }
@@ -46,22 +76,13 @@ impl<'a> Unverified<'a> {
             return Err(Denial::token(Reason::Critical));
         }
         check_type(&header, types)?;
+        // `jku`, `jwk`, `x5u` and `x5c` are not looked at: keys never come from the token.
         let kid = match header.get("kid") {
             None => None,
-            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(Value::String(kid)) => Some(kid.as_str().into()),
             Some(_) => return Err(malformed()),
         };
-        // `jku`, `jwk`, `x5u` and `x5c` are not looked at: keys never come from the token.
-        // Both are decoded now: what is malformed costs no cryptography. The payload's JSON is not looked at before the
-        // signature is.
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed())?;
-        Ok(Self { algorithm, kid, message: message.as_bytes(), payload, signature })
-    }
-
-    /// The payload, parsed once; only to be asked for after the signature was checked.
-    pub(crate) fn claims(&self) -> Result<Map<String, Value>, Denial> {
-        crate::json::object(&self.payload).ok_or_else(|| Denial::token(Reason::Malformed))
+        Ok(Self { encoded: encoded.into(), algorithm, kid })
     }
 }
 
@@ -135,8 +156,9 @@ mod tests {
                 let token = test["jws"].as_str().unwrap_or_default();
                 let verified = match (&key, algorithm) {
                     (Ok(key), Some(algorithm)) if key.fits(algorithm) => {
-                        Unverified::parse(token, &[algorithm], &[])
-                            .is_ok_and(|jws| key.verify(jws.algorithm, jws.message, &jws.signature))
+                        Unverified::parse(token, &[algorithm], &[]).is_ok_and(|jws| {
+                            key.verify(jws.header.algorithm, jws.message, &jws.signature)
+                        })
                     }
                     _ => false,
                 };

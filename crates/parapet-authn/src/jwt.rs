@@ -1,12 +1,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::{HeaderName, HeaderValue};
 use parapet_core::RequestHead;
 
 use crate::bearer::{BearerChallenges, Source};
-use crate::jws::Unverified;
+use crate::jws::{Header, Unverified};
 use crate::lru::Lru;
 use crate::rules::{ClaimRules, Times, claim_settings};
 use crate::scheme::{Check, Checked, Denial, Scheme};
@@ -166,6 +167,7 @@ impl Jwt {
             sources: self.sources.iter().map(Source::of).collect::<Result<_, _>>()?,
             max_token_bytes: self.max_token_bytes,
             cache: (self.cache > 0).then(|| Mutex::new(Lru::new(self.cache))),
+            header: ArcSwapOption::empty(),
             strip_token: self.strip_token,
         }))))
     }
@@ -231,6 +233,8 @@ struct JwtCheck {
     sources: Vec<Source>,
     max_token_bytes: usize,
     cache: Option<Mutex<Lru<Digest, Verified>>>,
+    /// Of the token that was verified last.
+    header: ArcSwapOption<Header>,
     strip_token: bool,
     challenges: BearerChallenges,
     own_fields: Vec<HeaderName>,
@@ -243,8 +247,7 @@ type Digest = [u8; 32];
 struct Verified {
     claims: JwtClaims,
     times: Times,
-    algorithm: Algorithm,
-    kid: Option<Arc<str>>,
+    header: Arc<Header>,
     /// Of the key set that verified it; 0 for a static key.
     generation: u64,
 }
@@ -302,12 +305,17 @@ impl JwtCheck {
         Err(Denial::missing())
     }
 
+    fn parse<'t>(&self, token: &'t str) -> Result<Unverified<'t>, Denial> {
+        let known = self.header.load();
+        Unverified::parse(token, &self.algorithms, &self.types, known.as_ref())
+    }
+
     fn with_key(&self, token: &str, key: &JwtKey) -> Checked {
         let digest = self.digest(token);
         if let Some(verified) = self.cached(digest.as_ref()) {
             return self.again(verified);
         }
-        let unverified = Unverified::parse(token, &self.algorithms, &self.types)?;
+        let unverified = self.parse(token)?;
         verify(&unverified, std::iter::once(key)).and_then(|()| self.admit(&unverified, 0, digest))
     }
 
@@ -315,26 +323,31 @@ impl JwtCheck {
         let Keys::Source(source) = &self.keys else { return Err(Denial::unavailable()) };
         let digest = self.digest(token);
         if let Some(verified) = self.cached(digest.as_ref()) {
-            let set = keys(&**source, verified.kid.as_deref(), verified.algorithm).await?;
+            let set =
+                keys(&**source, verified.header.kid.as_deref(), verified.header.algorithm).await?;
             if set.generation() == verified.generation {
                 return self.again(verified);
             }
         }
-        let unverified = Unverified::parse(token, &self.algorithms, &self.types)?;
-        let (kid, algorithm) = (unverified.kid.as_deref(), unverified.algorithm);
+        let unverified = self.parse(token)?;
+        let header = Arc::clone(&unverified.header);
+        let (kid, algorithm) = (header.kid.as_deref(), header.algorithm);
         let set = keys(&**source, kid, algorithm).await?;
         verify(&unverified, set.candidates(kid, algorithm))?;
         self.admit(&unverified, set.generation(), digest)
     }
 
     fn admit(&self, token: &Unverified<'_>, generation: u64, digest: Option<Digest>) -> Checked {
+        // Its signature was good, so nobody else can make this change all the time.
+        if !self.header.load().as_ref().is_some_and(|known| Arc::ptr_eq(known, &token.header)) {
+            self.header.store(Some(Arc::clone(&token.header)));
+        }
         let (claims, times) = self.rules.admit(token.claims()?)?;
         if let (Some(cache), Some(digest)) = (&self.cache, digest) {
             let verified = Verified {
                 claims: claims.clone(),
                 times,
-                algorithm: token.algorithm,
-                kid: token.kid.as_deref().map(Arc::from),
+                header: Arc::clone(&token.header),
                 generation,
             };
             cache.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, verified);
@@ -381,7 +394,7 @@ fn verify<'k>(
     let mut reason = Reason::UnknownKid;
     let fits = keys.any(|key| {
         reason = Reason::BadSignature;
-        key.verify(token.algorithm, token.message, &token.signature)
+        key.verify(token.header.algorithm, token.message, &token.signature)
     });
     if fits { Ok(()) } else { Err(Denial::token(reason)) }
 }

@@ -208,7 +208,7 @@ async fn a_stale_set_answers_at_once_and_goes_on_when_the_server_fails() {
         assert_eq!(status(&handler, bearer(&token(&one, "k1"))).await, 200);
         expected += 1;
         settle(&issuer, expected).await;
-        advance(seconds * SECOND - Duration::from_millis(1)).await;
+        advance(Duration::from_millis(seconds * 1000 - 1)).await;
         assert_eq!(status(&handler, bearer(&token(&one, "k1"))).await, 200);
         settle(&issuer, expected).await;
         assert_eq!(issuer.fetches(), expected, "{seconds}");
