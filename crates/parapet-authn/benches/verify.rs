@@ -147,7 +147,7 @@ struct Ready;
 
 impl Serve for Ready {
     fn serve(&self, request: Request) -> ResponseFuture {
-        std::mem::forget(request); // freeing it is not part of the check
+        drop(request); // a leak would time the kernel's page faults
         ResponseFuture::ready(Response::new(Body::empty()))
     }
 }

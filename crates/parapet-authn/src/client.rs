@@ -29,6 +29,7 @@ pub(crate) fn absolute(setting: &'static str, url: &str) -> Result<Uri, Error> {
 }
 
 /// Whether what goes there stays on this machine.
+#[cfg(feature = "jwks")]
 pub(crate) fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use self::fetch::{FetchError, Fetcher, Place};
 use self::schedule::{Decision, Schedule};
-use crate::client::{absolute, default_client, is_loopback};
+use crate::client::{absolute, default_client};
 use crate::{Algorithm, Error, KeyError, KeySet, KeySource};
 
 mod document;
@@ -136,11 +136,8 @@ impl Jwks {
             #[cfg(feature = "oidc")]
             Where::Issuer(issuer) => (Place::discovery(&issuer)?, Some(issuer)),
         };
-        if let Place::Url(url) = &place
-            && url.scheme_str() == Some("http")
-            && !is_loopback(url)
-        {
-            tracing::warn!(url = %url, "the key set comes over plain HTTP: whoever is on that wire can write keys");
+        if place.is_plain() {
+            tracing::warn!(url = %place, "the key set comes over plain HTTP: whoever is on that wire can write keys");
         }
         Ok(RemoteKeys(Arc::new(Inner {
             set: ArcSwapOption::empty(),

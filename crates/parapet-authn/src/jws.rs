@@ -156,7 +156,7 @@ mod tests {
                 let token = test["jws"].as_str().unwrap_or_default();
                 let verified = match (&key, algorithm) {
                     (Ok(key), Some(algorithm)) if key.fits(algorithm) => {
-                        Unverified::parse(token, &[algorithm], &[]).is_ok_and(|jws| {
+                        Unverified::parse(token, &[algorithm], &[], None).is_ok_and(|jws| {
                             key.verify(jws.header.algorithm, jws.message, &jws.signature)
                         })
                     }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::document;
 use crate::KeySet;
+use crate::client::is_loopback;
 
 /// Gets documents. Follows no redirect.
 pub(super) struct Fetcher {
@@ -39,6 +40,17 @@ impl fmt::Display for Place {
             Self::Url(url) => url.fmt(f),
             #[cfg(feature = "oidc")]
             Self::Discovery { document, .. } => document.fmt(f),
+        }
+    }
+}
+
+impl Place {
+    /// Whether others on the wire can write what comes from there.
+    pub(super) fn is_plain(&self) -> bool {
+        match self {
+            Self::Url(url) => url.scheme_str() == Some("http") && !is_loopback(url),
+            #[cfg(feature = "oidc")]
+            Self::Discovery { .. } => false,
         }
     }
 }
@@ -86,36 +98,13 @@ impl Fetcher {
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
         const KEY_SETS: HeaderValue =
             HeaderValue::from_static("application/jwk-set+json, application/json");
-        let url = self.url().await?;
+        let url = match &self.place {
+            Place::Url(url) => url.clone(),
+            #[cfg(feature = "oidc")]
+            Place::Discovery { document, issuer } => self.located(document, issuer).await?,
+        };
         let content = self.get(&url, KEY_SETS).await?;
         document::parse(&content).ok_or(FetchError::Document)
-    }
-
-    #[cfg_attr(
-        not(feature = "oidc"),
-        expect(clippy::unused_async, reason = "discovery asks first")
-    )]
-    async fn url(&self) -> Result<Uri, FetchError> {
-        match &self.place {
-            Place::Url(url) => Ok(url.clone()),
-            #[cfg(feature = "oidc")]
-            Place::Discovery { document, issuer } => {
-                let known = self.discovered().clone();
-                let now = Instant::now();
-                let found = match known {
-                    Some((url, at)) if now.saturating_duration_since(at) < DISCOVERY_AGE => {
-                        return Ok(url);
-                    }
-                    known => match self.discover(document, issuer).await {
-                        Ok(url) => url,
-                        // The place that it named last goes on serving.
-                        Err(error) => return known.map(|(url, _)| url).ok_or(error),
-                    },
-                };
-                *self.discovered() = Some((found.clone(), now));
-                Ok(found)
-            }
-        }
     }
 
     async fn get(&self, url: &Uri, accept: HeaderValue) -> Result<Bytes, FetchError> {
@@ -139,6 +128,21 @@ impl Fetcher {
 
 #[cfg(feature = "oidc")]
 impl Fetcher {
+    async fn located(&self, document: &Uri, issuer: &str) -> Result<Uri, FetchError> {
+        let known = self.discovered().clone();
+        let now = Instant::now();
+        let found = match known {
+            Some((url, at)) if now.saturating_duration_since(at) < DISCOVERY_AGE => return Ok(url),
+            known => match self.discover(document, issuer).await {
+                Ok(url) => url,
+                // The place that it named last goes on serving.
+                Err(error) => return known.map(|(url, _)| url).ok_or(error),
+            },
+        };
+        *self.discovered() = Some((found.clone(), now));
+        Ok(found)
+    }
+
     /// `jwks_uri` of the document (OpenID Connect Discovery 1.0 §4).
     async fn discover(&self, document: &Uri, issuer: &str) -> Result<Uri, FetchError> {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -66,8 +66,6 @@ async fn the_challenge_tells_what_kind_of_failure_and_nothing_else() {
 #[tokio::test]
 async fn times_are_checked_with_leeway_to_the_second() {
     let hour = 3600;
-    let settings: [(&str, fn(Jwt) -> Jwt); 2] =
-        [("60 s", |jwt| jwt), ("none", |jwt| jwt.leeway(Duration::ZERO))];
     for (leeway, payload, reason) in [
         ("60 s", format!(r#"{{"exp":{}}}"#, NOW - hour), "expired"),
         ("60 s", format!(r#"{{"exp":{}}}"#, NOW - 60), "expired"),
@@ -92,8 +90,10 @@ async fn times_are_checked_with_leeway_to_the_second() {
         ("60 s", r#"{"iat":[]}"#.into(), "bad_claim"),
         ("60 s", "{}".into(), ""),
     ] {
-        let apply = settings.iter().find(|(name, _)| *name == leeway).unwrap().1;
-        let (handler, _, signer) = es256(apply);
+        let (handler, _, signer) = es256(|jwt| match leeway {
+            "none" => jwt.leeway(Duration::ZERO),
+            _ => jwt,
+        });
         let (found, challenge, why) =
             ask(&handler, bearer(&signer.token(Algorithm::ES256, &payload))).await;
         let expected = if reason.is_empty() { (200, "") } else { (401, INVALID) };
@@ -243,7 +243,7 @@ fn bad_keys_and_settings_are_typed_errors_without_key_material() {
             JwtKey::ec_pem("-----BEGIN DH PARAMETERS-----\nAA\n-----END DH PARAMETERS-----"),
         ),
         ("no PEM", JwtKey::rsa_pem("c2VjcmV0")),
-        ("cut PEM", JwtKey::rsa_pem(&rsa.pem()[..200])),
+        ("cut PEM", JwtKey::rsa_pem(rsa.pem().get(..200).unwrap())),
         ("EC as RSA", JwtKey::rsa_pem(p384.pem())),
         ("RSA as EC", JwtKey::ec_pem(rsa.pem())),
         ("RSA as Ed25519", JwtKey::ed_pem(rsa.pem())),
@@ -304,8 +304,7 @@ async fn the_examples_of_the_standards_are_verified() {
     let (handler, _) = wrap(&Jwt::new(ed.unwrap(), [Algorithm::EdDSA]).now(date).build().unwrap());
     for (end, reason) in [("KAg", "malformed"), ("KAQ", "bad_signature")] {
         let token = format!(
-            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0{}",
-            end
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0{end}"
         );
         // A payload that is no JSON is found out after the signature was found good.
         assert_eq!(ask(&handler, bearer(&token)).await.2, reason);

@@ -13,25 +13,31 @@ mod basic;
 #[cfg(test)]
 mod beyond;
 /// An external auth server, over real sockets.
-#[cfg(all(test, feature = "forward"))]
+#[cfg(test)]
+#[cfg(feature = "forward")]
 mod forward;
 /// Password files.
-#[cfg(all(test, feature = "htpasswd"))]
+#[cfg(test)]
+#[cfg(feature = "htpasswd")]
 mod htpasswd;
 /// Opaque tokens.
-#[cfg(all(test, feature = "introspection"))]
+#[cfg(test)]
+#[cfg(feature = "introspection")]
 mod introspection;
 /// Remote key sets, on paused time.
-#[cfg(all(test, feature = "jwks"))]
+#[cfg(test)]
+#[cfg(feature = "jwks")]
 mod jwks;
 /// JWTs with static keys.
 #[cfg(test)]
 mod jwt;
 /// Client certificates, over TLS.
-#[cfg(all(test, feature = "mtls"))]
+#[cfg(test)]
+#[cfg(feature = "mtls")]
 mod mtls;
 /// Discovery of OpenID providers.
-#[cfg(all(test, feature = "oidc"))]
+#[cfg(test)]
+#[cfg(feature = "oidc")]
 mod oidc;
 /// What is logged and printed holds no secret.
 #[cfg(test)]

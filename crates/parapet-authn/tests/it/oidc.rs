@@ -10,7 +10,9 @@ use crate::support::{Signer, ask, bearer, date, status, wrap};
 
 /// Documents by their URL, and the URLs that were asked for.
 #[derive(Clone, Default)]
-struct Web(Arc<Mutex<(HashMap<String, String>, Vec<String>)>>);
+struct Web(Arc<Mutex<Pages>>);
+
+type Pages = (HashMap<String, String>, Vec<String>);
 
 impl Web {
     fn put(&self, url: &str, text: impl Into<String>) {

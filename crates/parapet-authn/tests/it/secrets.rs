@@ -79,7 +79,7 @@ async fn no_flow_logs_a_secret() {
     assert_eq!(status(&handler, bearer(&good)).await, 200);
     assert_eq!(status(&handler, bearer(&good)).await, 200);
     assert_eq!(status(&handler, bearer(&bad)).await, 401);
-    assert_eq!(status(&handler, bearer(&good[..good.len() - 4])).await, 401);
+    assert_eq!(status(&handler, bearer(good.get(..good.len() - 4).unwrap())).await, 401);
     let (handler, _) = wrap(&jwt().token_from([TokenSource::Cookie("s".into())]).build().unwrap());
     assert_eq!(status(&handler, get(&[("cookie", &format!("s={bad}"))])).await, 401);
     let broken = Jwt::from_key_source(Broken, [Algorithm::HS512]).build().unwrap();
