@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use parapet::fileserver::FileServer;
 use parapet::http::HeaderValue;
 use parapet::prelude::*;
 use parapet::{headers, logger, requestid};
-use parapet_fileserver::FileServer;
 
 use crate::options::Options;
 

@@ -27,16 +27,19 @@
 //!
 //! | feature | default | what it is |
 //! | --- | --- | --- |
+//! | `authn` | | JWT, JWKS, Basic, forward authentication, OIDC, introspection |
 //! | `block` | | runs an inner chain for the requests that a predicate picks |
 //! | `body` | | bounds and buffers request bodies |
 //! | `compress` | | gzip, deflate, Brotli and Zstandard |
 //! | `cors` | | who may read answers from other origins |
+//! | `fileserver` | | static files |
 //! | `headers` | | adds, sets, deletes and rewrites header fields |
 //! | `healthz` | yes | liveness and readiness on one endpoint |
 //! | `host` | yes | virtual hosts |
 //! | `hsts` | | `Strict-Transport-Security` |
 //! | `location` | yes | path routing |
 //! | `logger` | yes | one structured record per request |
+//! | `ratelimit` | | limits by key, in one process |
 //! | `redirect` | yes | to HTTPS, to or from `www.`, to a fixed target |
 //! | `requestid` | yes | gives each request an id |
 //! | `router` | | one table of method, host and path patterns |
@@ -45,12 +48,18 @@
 //! | `upstream` | yes | reverse proxy with a pool, retries and balancing |
 //! | `tls` | yes | TLS to clients and to origins |
 //! | `http2` | yes | HTTP/2 to origins |
+//! | `redis`, `redis-tls` | | limits that a fleet shares through Redis |
+//! | `htpasswd` | | password files with bcrypt and argon2 |
+//! | `mtls` | | identity from client certificates |
 //! | `tower` | | adapters to and from tower layers and services |
 //! | `full` | | all of them |
 
 pub use http;
 pub use parapet_core::*;
 
+#[doc(inline)]
+#[cfg(feature = "authn")]
+pub use parapet_authn as authn;
 #[doc(inline)]
 #[cfg(feature = "block")]
 pub use parapet_block as block;
@@ -63,6 +72,9 @@ pub use parapet_compress as compress;
 #[doc(inline)]
 #[cfg(feature = "cors")]
 pub use parapet_cors as cors;
+#[doc(inline)]
+#[cfg(feature = "fileserver")]
+pub use parapet_fileserver as fileserver;
 #[doc(inline)]
 pub use parapet_header as header;
 #[doc(inline)]
@@ -83,6 +95,9 @@ pub use parapet_location as location;
 #[doc(inline)]
 #[cfg(feature = "logger")]
 pub use parapet_logger as logger;
+#[doc(inline)]
+#[cfg(feature = "ratelimit")]
+pub use parapet_ratelimit as ratelimit;
 #[doc(inline)]
 #[cfg(feature = "redirect")]
 pub use parapet_redirect as redirect;

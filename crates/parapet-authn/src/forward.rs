@@ -1,0 +1,354 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RANGE, SET_COOKIE, TRAILER,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use parapet_core::{Body, Handler, RequestExt, RequestHead, Response, ResponseError, plain_error};
+use parapet_header::{
+    X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_METHOD, X_FORWARDED_PROTO, X_FORWARDED_URI,
+    first_str, strip_hop_by_hop,
+};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::client::{absolute, default_client};
+use crate::scheme::{Check, Checked, Denial, Scheme};
+use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
+
+mod decisions;
+mod idle;
+
+use self::decisions::Decisions;
+
+/// An external auth server decides: settings of the check, made an [`Authenticator`] by [`build`](Self::build).
+///
+/// The server gets `GET url` with the client's header fields and answers 2xx for yes. Any other answer, redirects to a
+/// login page too, goes to the client as it is.
+#[derive(Clone)]
+pub struct Forward {
+    url: String,
+    request_headers: Option<Vec<String>>,
+    response_headers: Vec<String>,
+    client: Option<Handler>,
+    timeout: Duration,
+    max_in_flight: usize,
+    set_cookie: bool,
+    subject_header: Option<String>,
+    cache_by: Vec<String>,
+}
+
+impl Forward {
+    /// Asks the server at `url`, an absolute `http` or `https` URL; its query is kept.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            request_headers: None,
+            response_headers: Vec::new(),
+            client: None,
+            timeout: Duration::from_secs(10),
+            max_in_flight: 1024,
+            set_cookie: false,
+            subject_header: None,
+            cache_by: Vec::new(),
+        }
+    }
+
+    /// Fields of the client's request that the auth server sees, besides the `X-Forwarded` ones. Default: all but those
+    /// that describe the body and the connection, ranges and conditions.
+    #[must_use]
+    pub fn auth_request_headers<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.request_headers = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Fields of the auth server's answer that are copied onto the request. What the client sent under these names always
+    /// goes, also when the answer has none. Default: none.
+    #[must_use]
+    pub fn auth_response_headers<S: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.response_headers = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What asks: a handler that takes an absolute URI. Default: parapet-upstream's client.
+    #[must_use]
+    pub fn client(mut self, client: Handler) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Time until the answer's head is there, else 503. Default: 10 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Requests that may wait for the auth server at once; above that: 503. Default: 1024.
+    #[must_use]
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = requests;
+        self
+    }
+
+    /// Copies `Set-Cookie` of a 2xx answer onto the final response: sessions are renewed that way. Default: `false`.
+    #[must_use]
+    pub fn forward_set_cookie(mut self, forward: bool) -> Self {
+        self.set_cookie = forward;
+        self
+    }
+
+    /// The field of a 2xx answer that names the subject of the [`Identity`]. Default: none, and no identity.
+    #[must_use]
+    pub fn subject_header(mut self, name: impl Into<String>) -> Self {
+        self.subject_header = Some(name.into());
+        self
+    }
+
+    /// Remembers a yes under the values of these fields, the method and the target, as long as `Cache-Control: max-age`
+    /// of the answer says, at most 60 s and 4096 of them. Default: none; a revoked session goes on that long.
+    #[must_use]
+    pub fn cache_by<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.cache_by = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Makes the authenticator.
+    ///
+    /// # Errors
+    /// [`BadUrl`](Error::BadUrl), [`BadHeaderName`](Error::BadHeaderName), [`ZeroDuration`](Error::ZeroDuration),
+    /// [`ZeroLimit`](Error::ZeroLimit).
+    pub fn build(self) -> Result<Authenticator, Error> {
+        if self.timeout.is_zero() {
+            return Err(Error::ZeroDuration("timeout"));
+        }
+        if self.max_in_flight == 0 {
+            return Err(Error::ZeroLimit("max_in_flight"));
+        }
+        let mut own_fields = names(&self.response_headers)?;
+        let subject_header = self.subject_header.as_deref().map(name).transpose()?;
+        let response_headers = own_fields.clone();
+        // A field that says who it is may only come from the auth server.
+        own_fields.extend(subject_header.clone());
+        let cache_by = names(&self.cache_by)?;
+        Ok(Authenticator::of(ForwardCheck {
+            inner: Arc::new(Inner {
+                url: absolute("the URL of the auth server", &self.url)?,
+                request_headers: self.request_headers.as_deref().map(names).transpose()?,
+                response_headers,
+                client: self.client.unwrap_or_else(default_client),
+                timeout: self.timeout,
+                slots: Arc::new(Semaphore::new(self.max_in_flight.min(Semaphore::MAX_PERMITS))),
+                set_cookie: self.set_cookie,
+                subject_header,
+                decisions: (!cache_by.is_empty()).then(|| Decisions::new(cache_by)),
+            }),
+            own_fields,
+        }))
+    }
+}
+
+impl fmt::Debug for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forward")
+            .field("timeout", &self.timeout)
+            .field("request_headers", &self.request_headers)
+            .field("response_headers", &self.response_headers)
+            .finish_non_exhaustive()
+    }
+}
+
+fn name(text: &str) -> Result<HeaderName, Error> {
+    text.parse().map_err(|_| Error::BadHeaderName(text.into()))
+}
+
+fn names<S: AsRef<str>>(texts: &[S]) -> Result<Vec<HeaderName>, Error> {
+    texts.iter().map(|text| name(text.as_ref())).collect()
+}
+
+struct ForwardCheck {
+    inner: Arc<Inner>,
+    own_fields: Vec<HeaderName>,
+}
+
+struct Inner {
+    url: Uri,
+    request_headers: Option<Vec<HeaderName>>,
+    response_headers: Vec<HeaderName>,
+    client: Handler,
+    timeout: Duration,
+    slots: Arc<Semaphore>,
+    set_cookie: bool,
+    subject_header: Option<HeaderName>,
+    decisions: Option<Decisions>,
+}
+
+impl Scheme for ForwardCheck {
+    fn name(&self) -> &'static str {
+        "forward"
+    }
+
+    fn check(&self, head: &RequestHead) -> Check {
+        let key = self.inner.decisions.as_ref().map(|decisions| decisions.key(head));
+        if let (Some(decisions), Some(key)) = (&self.inner.decisions, &key)
+            && let Some(grant) = decisions.get(key)
+        {
+            return Check::Now(Ok(grant.cached(true)));
+        }
+        let Ok(slot) = Arc::clone(&self.inner.slots).try_acquire_owned() else {
+            return Check::Now(Err(unavailable(Reason::Overloaded)));
+        };
+        let request = self.inner.request(head);
+        let inner = Arc::clone(&self.inner);
+        Check::Later(Box::pin(async move {
+            let _held = slot;
+            // Dropping this future, because the client left, cancels the request to the auth server.
+            let answer = timeout(inner.timeout, inner.client.serve(request)).await;
+            inner.judge(answer.ok(), key).await
+        }))
+    }
+
+    fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
+
+    fn own_fields(&self) -> &[HeaderName] {
+        &self.own_fields
+    }
+}
+
+/// Most bytes of a 2xx answer's body that are read so that its connection can be used again.
+const DRAIN: usize = 64 * 1024;
+/// Longest wait for that body: nobody asked for it.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+impl Inner {
+    fn request(&self, head: &RequestHead) -> http::Request<Body> {
+        let mut request = http::Request::new(Body::empty());
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = match &self.request_headers {
+            Some(names) => chosen(&head.headers, names),
+            None => described(&head.headers),
+        };
+        let headers = request.headers_mut();
+        let text = |text: &str| HeaderValue::from_str(text).ok();
+        for (name, value) in [
+            (X_FORWARDED_METHOD, text(head.method.as_str())),
+            (X_FORWARDED_HOST, head.authority().and_then(|authority| text(authority.as_str()))),
+            (X_FORWARDED_URI, text(head.original_target().as_str())),
+        ] {
+            headers.remove(&name);
+            if let Some(value) = value {
+                // A full map is left as it is.
+                let _full = headers.try_insert(name, value);
+            }
+        }
+        // As the server's trust rules left them.
+        for name in [X_FORWARDED_PROTO, X_FORWARDED_FOR] {
+            headers.remove(&name);
+            for value in head.headers.get_all(&name) {
+                let _full = headers.try_append(name.clone(), value.clone());
+            }
+        }
+        request
+    }
+
+    /// `None`: no head in time.
+    async fn judge(&self, answer: Option<Response>, key: Option<Vec<u8>>) -> Checked {
+        let Some(answer) = answer else {
+            tracing::debug!(kind = "timeout", "the auth server did not answer");
+            return Err(unavailable(Reason::Unavailable));
+        };
+        if let Some(error) = answer.extensions().get::<ResponseError>() {
+            tracing::debug!(kind = error.kind(), "the auth server did not answer");
+            return Err(unavailable(Reason::Unavailable));
+        }
+        if !answer.status().is_success() {
+            return Err(relayed(answer));
+        }
+        let (head, body) = answer.into_parts();
+        // Too long a body, or too slow: it is dropped, and its connection with it.
+        let _drained = timeout(DRAIN_TIME, body.collect(DRAIN)).await;
+        let mut grant = Grant::new();
+        for name in &self.response_headers {
+            for value in head.headers.get_all(name) {
+                grant = grant.append(name.clone(), value.clone());
+            }
+        }
+        let subject = self.subject_header.as_ref().and_then(|name| first_str(&head.headers, name));
+        if let Some(subject) = subject {
+            grant = grant.with_identity(Identity::new("forward").with_subject(subject));
+        }
+        if let (Some(decisions), Some(key)) = (&self.decisions, key) {
+            decisions.remember(key, &head.headers, &grant);
+        }
+        if self.set_cookie {
+            let cookies = head.headers.get_all(SET_COOKIE).iter();
+            grant = grant.with_response(cookies.map(|line| (SET_COOKIE, line.clone())).collect());
+        }
+        Ok(grant)
+    }
+}
+
+fn chosen(from: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let mut to = HeaderMap::new();
+    for name in names {
+        for value in from.get_all(name) {
+            // Never fuller than the map it comes from, unless a name is listed twice.
+            let _full = to.try_append(name.clone(), value.clone());
+        }
+    }
+    to
+}
+
+/// What a request without a body on another connection may carry.
+fn described(from: &HeaderMap) -> HeaderMap {
+    let mut to = from.clone();
+    strip_hop_by_hop(&mut to);
+    for name in [
+        CONTENT_ENCODING,
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        EXPECT,
+        HOST,
+        RANGE,
+        TRAILER,
+        // A condition must not turn the auth server's 200 into a 304.
+        http::header::IF_MATCH,
+        http::header::IF_NONE_MATCH,
+        http::header::IF_MODIFIED_SINCE,
+        http::header::IF_UNMODIFIED_SINCE,
+        http::header::IF_RANGE,
+    ] {
+        to.remove(name);
+    }
+    to
+}
+
+fn unavailable(reason: Reason) -> Denial {
+    let response = plain_error(StatusCode::SERVICE_UNAVAILABLE, "Auth Server Unavailable");
+    denial(AuthError::Unavailable, reason, response)
+}
+
+fn relayed(answer: Response) -> Denial {
+    let (mut head, body) = answer.into_parts();
+    strip_hop_by_hop(&mut head.headers);
+    let mut response = Response::new(idle::guarded(body));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    denial(AuthError::InvalidCredentials, Reason::Refused, response)
+}
+
+fn denial(error: AuthError, reason: Reason, mut response: Response) -> Denial {
+    if matches!(error, AuthError::Unavailable) {
+        let note = ResponseError::new("authn", reason.as_str(), AuthError::Unavailable);
+        response.extensions_mut().insert(note);
+    }
+    Denial { error, reason, status: None, response: Some(Box::new(response)) }
+}

@@ -1,0 +1,197 @@
+//! What each layer of a usual chain costs a proxied 1 KiB GET, and what all of them cost together:
+//! `cargo bench -p parapet --features full --bench chain`.
+//!
+//! Time is the median of many short rounds over requests made beforehand, allocations are those of one warm request, both
+//! beside the same handler without the layer. The handler answers as a proxy does: after one boxed future, with a body
+//! in memory.
+
+use std::alloc::System;
+use std::error::Error;
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use http::{HeaderMap, HeaderValue, Uri};
+use http_body::Body as _;
+use parapet::prelude::*;
+use parapet::{
+    ResponseFuture, Serve, body, compress, cors, headers, healthz, host, hsts, location, logger,
+    ratelimit, redirect, requestid,
+};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let log = || logger::Logger::to(std::io::sink());
+    let single: [(&str, Box<dyn Middleware>); 19] = [
+        ("logger", Box::new(log())),
+        ("requestid", Box::new(requestid::new())),
+        ("ratelimit, per second", Box::new(ratelimit::fixed_window_per_second(u32::MAX))),
+        ("body::limit_request", Box::new(body::limit_request(15 << 20))),
+        ("body::buffer_request", Box::new(body::buffer_request())),
+        ("compress::gzip, not accepted", Box::new(compress::gzip())),
+        ("compress::br, not accepted", Box::new(compress::br())),
+        ("host, two names", Box::new(host::new(["example.com", "www.example.com"])?)),
+        ("redirect::https, passes", Box::new(redirect::https())),
+        ("redirect::non_www, passes", Box::new(redirect::non_www())),
+        ("hsts", Box::new(hsts::preload())),
+        ("cors, same origin", Box::new(cors::allow_origins(["https://app.example.com"])?)),
+        ("location, exact, misses", Box::new(location::exact("/healthz")?.with(healthz::new()))),
+        (
+            "location, regexp, misses",
+            Box::new(location::regexp(r"\.(js|css|png)$")?.with(hsts::preload())),
+        ),
+        ("headers, one set", Box::new(headers::set_response([("Cache-Control", "no-cache")])?)),
+        ("headers, nine deleted", Box::new(headers::delete_response(BUCKET)?)),
+        ("healthz, other path", Box::new(healthz::new())),
+        ("README chain", Box::new(readme(log())?)),
+        ("README chain without limits", Box::new(twelve(log())?)),
+    ];
+    let bare = Cost::of(&Handler::new(Origin));
+    row("no layer", bare.nanos, bare.allocations);
+    for (name, layer) in single {
+        let with = Cost::of(&layer.wrap(Handler::new(Origin)));
+        row(name, with.nanos - bare.nanos, with.allocations - bare.allocations);
+    }
+    Ok(())
+}
+
+/// The layers of the README of the Go original, as its first site has them.
+fn readme(log: impl Middleware) -> parapet::Result<Chain> {
+    Ok(Chain::new()
+        .with(log)
+        .with(requestid::new())
+        .with(ratelimit::fixed_window_per_second(u32::MAX))
+        .with(ratelimit::fixed_window_per_minute(u32::MAX))
+        .with(ratelimit::fixed_window_per_hour(u32::MAX))
+        .with(inner()?))
+}
+
+fn twelve(log: impl Middleware) -> parapet::Result<Chain> {
+    Ok(Chain::new().with(log).with(requestid::new()).with(inner()?))
+}
+
+fn inner() -> parapet::Result<Chain> {
+    let site = host::new(["example.com", "www.example.com"])?
+        .with(redirect::https())
+        .with(hsts::preload())
+        .with(redirect::non_www())
+        .with(location::regexp(r"\.(js|css|svg|png|jp(e)?g|gif)$")?.with(hsts::preload()))
+        .with(headers::delete_response(BUCKET)?);
+    Ok(Chain::new()
+        .with(body::limit_request(15 << 20))
+        .with(body::buffer_request())
+        .with(compress::gzip())
+        .with(compress::br())
+        .with(location::exact("/healthz")?.with(healthz::new()))
+        .with(site))
+}
+
+const BUCKET: [&str; 9] = [
+    "Server",
+    "x-goog-generation",
+    "x-goog-hash",
+    "x-goog-meta-goog-reserved-file-mtime",
+    "x-goog-metageneration",
+    "x-goog-storage-class",
+    "x-goog-stored-content-encoding",
+    "x-goog-stored-content-length",
+    "x-guploader-uploadid",
+];
+
+/// Answers 1 KiB of text after one boxed future, as an upstream does.
+struct Origin;
+
+impl Serve for Origin {
+    fn serve(&self, _: Request) -> ResponseFuture {
+        ResponseFuture::new(async {
+            let mut response = Response::new(Body::full(KIB));
+            let headers = response.headers_mut();
+            headers.reserve(16);
+            headers.insert("content-type", HeaderValue::from_static("text/plain"));
+            headers.insert("content-length", HeaderValue::from_static("1024"));
+            headers.insert("server", HeaderValue::from_static("origin"));
+            response
+        })
+    }
+}
+
+const KIB: &[u8] = &[b'x'; 1024];
+
+/// As the server makes it: the core's facts are there, and room for the fields that a proxy adds.
+fn request() -> Request {
+    let mut fields = HeaderMap::with_capacity(16);
+    for (name, value) in [
+        ("host", "example.com"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+        ("accept-language", "en-US,en;q=0.5"),
+        ("referer", "https://example.com/from/here"),
+        ("cookie", "session=0123456789abcdef0123456789abcdef; theme=dark"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "192.0.2.10"),
+    ] {
+        fields.append(name, HeaderValue::from_static(value));
+    }
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = Uri::from_static("https://example.com/some/path?x=1");
+    *request.headers_mut() = fields;
+    let info = request.detached_info();
+    request.extensions_mut().insert(info);
+    request.set_client_addr([192, 0, 2, 10].into());
+    request
+}
+
+struct Cost {
+    nanos: f64,
+    allocations: f64,
+}
+
+impl Cost {
+    fn of(handler: &Handler) -> Self {
+        let mut rounds: Vec<f64> = (0..ROUNDS)
+            .map(|_| {
+                let requests: Vec<_> = (0..REQUESTS).map(|_| request()).collect();
+                let begun = Instant::now();
+                for request in requests {
+                    exchange(handler, request);
+                }
+                begun.elapsed().as_secs_f64() * 1e9 / f64::from(REQUESTS)
+            })
+            .collect();
+        rounds.sort_by(f64::total_cmp);
+        // The fewest of many: other threads allocate too.
+        let allocations = (0..1_000)
+            .map(|_| {
+                let request = request();
+                let region = Region::new(ALLOCATOR);
+                exchange(handler, request);
+                let change = region.change();
+                change.allocations + change.reallocations
+            })
+            .min()
+            .unwrap_or_default();
+        let allocations = f64::from(u32::try_from(allocations).unwrap_or(u32::MAX));
+        Self { nanos: rounds.get(rounds.len() / 2).copied().unwrap_or(f64::NAN), allocations }
+    }
+}
+
+const REQUESTS: u32 = 32;
+const ROUNDS: u32 = 5_001;
+
+fn exchange(handler: &Handler, request: Request) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut answer = pin!(handler.serve(request));
+    if let Poll::Ready(mut response) = answer.as_mut().poll(&mut cx) {
+        let _ = black_box(Pin::new(response.body_mut()).poll_frame(&mut cx));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a bench tells its figures")]
+fn row(name: &str, nanos: f64, allocations: f64) {
+    println!("{name:32} {nanos:8.0} ns {allocations:4.0} allocations");
+}
