@@ -62,7 +62,7 @@ async fn what_is_no_response_is_refused_however_it_is_cut() {
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n".into(),
     ];
     for answer in rows {
-        for cut in [0, answer.len() / 2, answer.len()] {
+        for cut in 0..=answer.len() {
             let result = receive(HttpTransport::new(), answer.as_bytes(), cut).await;
             let refused = result.as_ref().is_err_and(|error| error.starts_with("head: "));
             assert!(refused && !format!("{result:?}").contains("Closed"), "{answer:?}: {result:?}");
@@ -115,7 +115,7 @@ async fn broken_chunks_abort_the_message() {
     ];
     for chunks in rows {
         let answer = format!("{H}transfer-encoding: chunked\r\n\r\n{chunks}");
-        for cut in [answer.len() - chunks.len(), answer.len()] {
+        for cut in 0..=answer.len() {
             let result = receive(HttpTransport::new(), answer.as_bytes(), cut).await;
             assert!(result.is_err_and(|error| error.starts_with("body: ")), "{chunks:?}");
         }

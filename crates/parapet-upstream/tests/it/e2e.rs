@@ -4,8 +4,11 @@ mod connections;
 mod exchanges;
 #[cfg(feature = "http2")]
 mod extended_connect;
+mod leaving;
+mod reuse;
 mod streams;
 mod tunnels;
+mod uploads;
 
 use std::net::SocketAddr;
 

@@ -64,11 +64,63 @@ async fn a_request_has_host_first_and_one_framing_field_whatever_the_client_sent
     for (request, body, expected) in rows {
         assert_eq!(sent(HttpTransport::new(), request, body, expected).await, expected);
     }
-    let title =
-        "POST / HTTP/1.1\r\nHost: example.com\r\nX-Request-Id: 1\r\nContent-Length: 1\r\n\r\n!";
-    let request = Request::post("/").header("x-request-id", "1");
-    let transport = HttpTransport::new().title_case_headers(true);
-    assert_eq!(sent(transport, request, Body::full("!"), "!").await, title);
+}
+
+/// Request, body, and what is written in title case.
+type Row = (fn() -> Builder, fn() -> Body, &'static str);
+
+/// The names in the request and its trailers, as they are set and in title case.
+#[tokio::test]
+async fn field_names_are_written_as_they_are_or_in_title_case() {
+    let trailed = || {
+        let (sender, body) = Body::channel(4);
+        let feed = async move {
+            sender.data("hello").await.unwrap();
+            let mut trailers = http::HeaderMap::new();
+            trailers.insert("x-check-sum", "1".parse().unwrap());
+            sender.trailers(trailers).await.unwrap();
+        };
+        tokio::spawn(feed);
+        body
+    };
+    let rows: [Row; 5] = [
+        (
+            || Request::get("/a?b"),
+            Body::empty,
+            "GET /a?b HTTP/1.1\r\nHost: example.com\r\nX-Own: Value\r\n\r\n",
+        ),
+        (
+            || Request::post("/"),
+            || Body::full("hello"),
+            "POST / HTTP/1.1\r\nHost: example.com\r\nX-Own: Value\r\nContent-Length: 5\r\n\r\nhello",
+        ),
+        (
+            || Request::post("/"),
+            trailed,
+            "POST / HTTP/1.1\r\nHost: example.com\r\nX-Own: Value\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Check-Sum: 1\r\n\r\n",
+        ),
+        (
+            || Request::connect("db.example:5432"),
+            Body::empty,
+            "CONNECT db.example:5432 HTTP/1.1\r\nHost: example.com\r\nX-Own: Value\r\n\r\n",
+        ),
+        (
+            || Request::options("*"),
+            Body::empty,
+            "OPTIONS * HTTP/1.1\r\nHost: example.com\r\nX-Own: Value\r\n\r\n",
+        ),
+    ];
+    for (request, body, title) in rows {
+        let plain = ["Host", "X-Own", "Content-Length", "Transfer-Encoding", "X-Check-Sum"];
+        let plain = plain.iter().fold(title.to_owned(), |text, name| {
+            text.replace(&format!("{name}:"), &format!("{}:", name.to_lowercase()))
+        });
+        for (title_case, expected) in [(true, title), (false, &plain)] {
+            let transport = HttpTransport::new().title_case_headers(title_case);
+            let request = request().header("x-own", "Value");
+            assert_eq!(sent(transport, request, body(), expected).await, expected);
+        }
+    }
 }
 
 #[tokio::test]

@@ -107,21 +107,6 @@ async fn a_message_that_breaks_off_never_ends_cleanly() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_closes_the_connection_of_its_request() {
-    for request in [GET, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf"] {
-        let backend = Backend::start().await;
-        let proxy = Proxy::http(&backend).await;
-        let mut client = proxy.connect().await;
-        client.send(request).await;
-        let mut origin = backend.accept().await;
-        origin.head().await;
-        client.reset();
-        let left = tokio::time::timeout(Duration::from_secs(5), origin.closed()).await;
-        assert!(left.is_ok(), "{request:?}");
-    }
-}
-
-#[tokio::test]
 async fn a_deadline_cuts_a_body_that_stalls_and_the_client_connection_with_it() {
     let backend = Backend::start().await;
     let deadline = from_fn(|mut request: Request, next: Next| async move {
