@@ -66,6 +66,9 @@ async fn a_request_has_host_first_and_one_framing_field_whatever_the_client_sent
     }
 }
 
+/// Request, body, and what is written in title case.
+type Row = (fn() -> Builder, fn() -> Body, &'static str);
+
 /// The names in the request and its trailers, as they are set and in title case.
 #[tokio::test]
 async fn field_names_are_written_as_they_are_or_in_title_case() {
@@ -80,7 +83,7 @@ async fn field_names_are_written_as_they_are_or_in_title_case() {
         tokio::spawn(feed);
         body
     };
-    let rows: [(fn() -> Builder, fn() -> Body, &str); 5] = [
+    let rows: [Row; 5] = [
         (
             || Request::get("/a?b"),
             Body::empty,
