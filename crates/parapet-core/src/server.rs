@@ -240,7 +240,7 @@ impl Server {
     }
 
     /// The chain behind the trust step without sockets, for tests and embedding. Peers without a connection are trusted
-    /// only by [`TrustProxy::dangerous_all`].
+    /// only by [`TrustProxy::dangerous_all`](crate::TrustProxy::dangerous_all).
     ///
     /// # Errors
     /// Every [`Error`] of set-up.

@@ -115,3 +115,29 @@ fn raise_open_files() {
         let _ = setrlimit(Resource::Nofile, limit);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is listened on where nobody said where.
+    fn by_default(server: Server) -> u16 {
+        let (_, plan) = Service::split(server).unwrap();
+        assert!(plan.listens.is_empty());
+        default_port(&plan)
+    }
+
+    #[test]
+    fn the_default_address_is_port_80_or_443() {
+        assert_eq!(by_default(Server::new()), 80);
+        assert_eq!(by_default(Server::new().addr("")), 80);
+        #[cfg(feature = "tls")]
+        {
+            let certificate = crate::generate_self_sign_certificate(crate::SelfSign::new());
+            let config = crate::TlsConfig::new(certificate.unwrap());
+            assert_eq!(by_default(Server::new().addr("").tls(config)), 443);
+        }
+        let (_, plan) = Service::split(Server::new().addr(":8080").addr("")).unwrap();
+        assert_eq!(plan.listens.len(), 1, "an address that is empty adds none");
+    }
+}

@@ -173,7 +173,8 @@ impl Server {
         self.layers.push(Arc::new(layer));
     }
 
-    /// Runs `f` once when the drain begins: see [`ServerHandle::register_on_shutdown`].
+    /// Runs `f` once when the drain begins, as
+    /// [`ServerHandle::register_on_shutdown`](crate::ServerHandle::register_on_shutdown) says.
     #[must_use]
     pub fn register_on_shutdown(self, f: impl FnOnce() + Send + 'static) -> Self {
         self.handle.register_on_shutdown(f);

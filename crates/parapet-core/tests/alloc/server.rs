@@ -168,3 +168,133 @@ fn bomb(server: &Serving, references: usize) -> TcpStream {
         }
     }
 }
+
+/// A head and 10 MiB to the same path and back, 16 KiB at a time; the most that was held meanwhile.
+const ECHOED: usize = 10 << 20;
+const PIECE: usize = 16 << 10;
+
+fn echoing() -> Server {
+    Server::backend().handler(handler_fn(|request: Request| async move {
+        let wrap = request.uri().path() == "/wrapped";
+        let body = request.into_body();
+        Response::new(if wrap { body.map_data(|data| data).keep_length() } else { body })
+    }))
+}
+
+fn echo_http1(server: &Serving, path: &str, region: &Region<'_, std::alloc::System>) -> i64 {
+    let mut stream = server.connect();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {ECHOED}\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let (mut buffer, mut most) = ([0; PIECE], 0);
+    stream.write_all(&[b'x'; PIECE]).unwrap();
+    let mut front = 0;
+    while !buffer[..front].ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut buffer[front..=front]).unwrap();
+        front += 1;
+    }
+    for piece in 0..ECHOED / PIECE {
+        stream.read_exact(&mut buffer).unwrap();
+        most = most.max(held(region));
+        if piece + 1 < ECHOED / PIECE {
+            stream.write_all(&[b'x'; PIECE]).unwrap();
+        }
+    }
+    most
+}
+
+fn echo_http2(server: &Serving, path: &str, region: &Region<'_, std::alloc::System>) -> i64 {
+    let mut stream = server.connect();
+    let block = literals(pseudo("POST", path));
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    stream.write_all(&Frame::encode(kind::SETTINGS, 0, 0, &[])).unwrap();
+    stream.write_all(&Frame::encode(kind::HEADERS, flag::END_HEADERS, 1, &block)).unwrap();
+    let piece = Frame::encode(kind::DATA, 0, 1, &[b'x'; PIECE]);
+    let (mut buffer, mut most) = ([0; PIECE], 0);
+    for _ in 0..ECHOED / PIECE {
+        stream.write_all(&piece).unwrap();
+        let mut echoed = 0;
+        while echoed < PIECE {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).unwrap();
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            stream.read_exact(&mut buffer[..length]).unwrap();
+            if head[3] == kind::DATA {
+                echoed += length;
+                // The same credit for the connection and the stream.
+                let credit = u32::try_from(length).unwrap().to_be_bytes();
+                for id in [0, 1] {
+                    stream.write_all(&Frame::encode(kind::WINDOW_UPDATE, 0, id, &credit)).unwrap();
+                }
+            }
+        }
+        most = most.max(held(region));
+    }
+    most
+}
+
+#[test]
+fn an_echo_of_ten_mebibytes_keeps_no_more_than_is_on_its_way() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let server = Serving::start(echoing());
+    ask_and_close(&server);
+    let region = Region::new(ALLOCATOR);
+    for path in ["/bare", "/wrapped"] {
+        let most = echo_http1(&server, path, &region);
+        assert!(most < 256 * 1024, "HTTP/1.1 {path}: {most} bytes");
+        let most = echo_http2(&server, path, &region);
+        assert!(most < 512 * 1024, "HTTP/2 {path}: {most} bytes");
+    }
+}
+
+/// What the first connection leaves for ever (the runtime's own) is not counted.
+fn ask_and_close(server: &Serving) {
+    let mut stream = server.connect();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+}
+
+#[test]
+fn slow_heads_and_nonsense_keep_little_and_leave_nothing() {
+    const SLOW: usize = 1000;
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (changed, changes) = mpsc::channel();
+    let server = Server::backend().handler(Handler::new(Ready)).on_conn_state(move |_, state| {
+        let _ = changed.send(state);
+    });
+    let server = Serving::start(server);
+    let wait = |wanted: ConnState, many: usize| {
+        for _ in 0..many {
+            while changes.recv().unwrap() != wanted {}
+        }
+    };
+    ask_and_close(&server);
+    wait(ConnState::Closed, 1);
+    let mut clients = Vec::with_capacity(SLOW);
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..SLOW {
+        let mut stream = server.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
+        clients.push(stream);
+    }
+    wait(ConnState::Active, SLOW);
+    let each = held(&region) / i64::try_from(SLOW).unwrap();
+    assert!(each < 12 * 1024, "{each} bytes a connection");
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..24 {
+        let mut stream = server.connect();
+        for _ in 0..512 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            // The server may have closed already.
+            let _ = stream.write_all(&seed.to_be_bytes());
+        }
+    }
+    wait(ConnState::Closed, 24);
+    clients.clear();
+    wait(ConnState::Closed, SLOW);
+    let left = held(&region);
+    assert!(left < 256 * 1024, "{left} bytes are left");
+    let total = server.handle.stats().total;
+    assert_eq!((total.accepted, total.closed, total.open()), (1025, 1025, 0));
+}

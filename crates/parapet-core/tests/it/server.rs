@@ -3,6 +3,7 @@
 mod ages;
 mod corpus;
 mod drain;
+mod errors;
 mod exchange;
 mod http2;
 mod lasting;
@@ -14,7 +15,12 @@ mod refusals;
 mod restart;
 mod run;
 mod settings;
+mod shortage;
+mod slow_streams;
 mod stats;
+mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_clients;
 mod upgrade;

@@ -107,3 +107,22 @@ async fn silence_does_not_outlast_a_short_grace() {
         drop((silent, idle, idle2));
     }
 }
+
+#[cfg(feature = "tls")]
+#[tokio::test(start_paused = true)]
+async fn half_a_hello_is_closed_while_a_hundred_others_are_served() {
+    use super::tls::{config, handshake};
+    let server = Server::frontend().tls(config(&["a"])).handler(handler_fn(|_| async { "ok" }));
+    let connections = server.into_connections().unwrap();
+    let begin = Instant::now();
+    let mut half = RawClient::over(connect(&connections));
+    half.send([0x16, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3, 7, 7, 7]).await;
+    for _ in 0..100 {
+        let mut peer = RawClient::over(handshake(connect(&connections), "a", &[]).await);
+        peer.send(GET).await;
+        assert_eq!(peer.answer().await.text(), "ok");
+    }
+    assert!(begin.elapsed() < Duration::from_secs(1), "nobody waited for a timer");
+    assert_eq!(half.rest().await, b"");
+    assert!(near(begin.elapsed(), Duration::from_secs(10)), "{:?}", begin.elapsed());
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parapet_core::{DrainPhase, Error, Server, handler_fn};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::peer::{Peer, serve};
 
@@ -88,5 +89,40 @@ async fn a_task_guard_holds_the_grace_open() {
     tokio::task::yield_now().await;
     assert!(!server.ended.is_finished());
     drop(guard);
+    server.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn answers_ask_to_leave_from_the_middle_of_the_wait_on() {
+    const WAIT: Duration = Duration::from_secs(1);
+    let server = Server::new().wait_before_shutdown(WAIT);
+    let server = serve(server.handler(handler_fn(|_| async { "ok" }))).await;
+    let mut idle = Peer::connect(server.address).await;
+    idle.send(REQUEST).await;
+    assert_eq!(idle.answer().await.field("connection"), None);
+    let begin = Instant::now();
+    drop(server.handle.shutdown());
+    assert!(server.handle.is_draining());
+    let (mut stayed, mut left) = (0, 0);
+    while server.handle.drain_phase() == DrainPhase::Wait {
+        let mut peer = Peer::connect(server.address).await;
+        let sent = begin.elapsed();
+        peer.send(REQUEST).await;
+        let closes = peer.answer().await.field("connection") == Some("close");
+        let answered = begin.elapsed();
+        if answered < WAIT / 2 {
+            assert!(!closes, "after {answered:?}");
+            stayed += 1;
+        } else if sent > WAIT / 2 + Duration::from_millis(1) {
+            assert!(closes, "after {sent:?}");
+            left += 1;
+        }
+    }
+    assert!(stayed > 0 && left > 0, "{stayed} {left}");
+    // An idle connection has a second of the grace.
+    let grace = Instant::now();
+    assert_eq!(idle.rest().await, b"");
+    let took = grace.elapsed();
+    assert!(took > Duration::from_millis(900) && took < Duration::from_millis(1500), "{took:?}");
     server.ended.await.unwrap().unwrap();
 }

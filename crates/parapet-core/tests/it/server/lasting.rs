@@ -131,7 +131,7 @@ async fn nonsense_and_half_heads_trouble_nobody_and_are_all_closed() {
     let (address, handle) = (bound.local_addrs()[0], bound.handle());
     let ended = tokio::spawn(bound.serve());
     let mut slow = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..1000 {
         let mut peer = Peer::connect(address).await;
         peer.send("GET / HTTP/1.1\r\nHo").await;
         slow.push(peer);
@@ -155,10 +155,10 @@ async fn nonsense_and_half_heads_trouble_nobody_and_are_all_closed() {
     peer.send(GET).await;
     assert_eq!(peer.answer().await.text(), "ok");
     drop((peer, slow));
-    for _ in 0..225 {
+    for _ in 0..1025 {
         ends.recv().await.unwrap();
     }
-    assert_eq!((handle.stats().total.accepted, closed.load(Ordering::SeqCst)), (225, 225));
+    assert_eq!((handle.stats().total.accepted, closed.load(Ordering::SeqCst)), (1025, 1025));
     drop(handle.shutdown());
     handle.shutdown_now();
     let _ = ended.await.unwrap();

@@ -117,15 +117,35 @@ impl Running {
         socket: u64,
         environment: &[(&str, &OsStr)],
     ) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "server::run::child", "--nocapture", "--test-threads=1"])
-            .env(SETTINGS, format!("{wait},{grace},{workers},{socket}"))
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::spawn_by(&mut Command::new(std::env::current_exe().unwrap()), |command| {
+            command
+                .env(SETTINGS, format!("{wait},{grace},{workers},{socket}"))
+                .envs(environment.iter().copied())
+        })
+    }
+
+    /// With so many open files at most.
+    pub(super) fn start_with_files(files: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!(r#"ulimit -n {files}; exec "$0" "$@""#)]);
+        shell.arg(std::env::current_exe().unwrap());
+        let mut running = Self::spawn_by(&mut shell, |command| command.env(SETTINGS, "0,100,1,0"));
+        running.wait_until_ready();
+        running
+    }
+
+    fn spawn_by(command: &mut Command, set: impl FnOnce(&mut Command) -> &mut Command) -> Self {
+        command.args(["--exact", "server::run::child", "--nocapture", "--test-threads=1"]);
+        let child = set(command).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         Self::watch(child)
+    }
+
+    /// User and system time that the child took so far, in hundredths of a second.
+    pub(super) fn cpu(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name, in brackets, may hold anything.
+        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     fn watch(mut child: Child) -> Self {

@@ -7,9 +7,12 @@ use parapet_core::{
     TlsConfig, TrustProxy, generate_self_sign_certificate, handler_fn,
 };
 use parapet_testkit::{FrameClient, RawClient};
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -85,15 +88,21 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// A client that believes any certificate. Its sessions resume.
 pub(super) fn connector(alpn: &[&str]) -> TlsConnector {
+    let mut config = client(rustls::DEFAULT_VERSIONS).with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsConnector::from(Arc::new(config))
+}
+
+/// The same, of which versions and client certificate are left open.
+pub(super) fn client(
+    versions: &[&'static SupportedProtocolVersion],
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = aws_lc_rs::default_provider();
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
-        .with_safe_default_protocol_versions()
+    ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+        .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-        .with_no_client_auth();
-    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    TlsConnector::from(Arc::new(config))
 }
 
 fn facts() -> parapet_core::Handler {
