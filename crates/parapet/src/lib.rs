@@ -51,6 +51,7 @@
 //! | `redis`, `redis-tls` | | limits that a fleet shares through Redis |
 //! | `htpasswd` | | password files with bcrypt and argon2 |
 //! | `mtls` | | identity from client certificates |
+//! | `systemd` | | tells systemd when the server is ready, reloads and stops |
 //! | `tower` | | adapters to and from tower layers and services |
 //! | `full` | | all of them |
 
