@@ -21,13 +21,17 @@ pub(crate) fn site(options: &Options, root: &Path) -> Result<impl Middleware> {
         ])?);
     }
     // What changes response bodies (compression) belongs here: inside of the log, outside of the files.
-    chain.push(FileServer::new(root)?.list_directory(options.listing).cache_control(freshness));
+    chain.push(
+        FileServer::new(root)?
+            .list_directory(options.listing)
+            .cache_control(|path| Some(freshness(path))),
+    );
     Ok(chain)
 }
 
 /// How long a file may be kept, by its extension: pages are asked for anew each time (a 304, mostly), what they refer to is
 /// good for a day.
-fn freshness(path: &Path) -> Option<HeaderValue> {
+fn freshness(path: &Path) -> HeaderValue {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let value = match extension {
         "css" | "js" | "png" | "jpg" | "svg" | "webp" | "avif" | "ico" | "woff2" => {
@@ -35,5 +39,5 @@ fn freshness(path: &Path) -> Option<HeaderValue> {
         }
         _ => "no-cache",
     };
-    Some(HeaderValue::from_static(value))
+    HeaderValue::from_static(value)
 }
