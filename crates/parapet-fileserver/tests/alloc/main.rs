@@ -1,6 +1,7 @@
 //! What an answer out of the kernel's memory allocates, and that it needs no other thread.
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod warm {
     use std::alloc::System;
 

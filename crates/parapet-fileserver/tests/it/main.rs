@@ -13,7 +13,8 @@ mod directories;
 #[cfg(test)]
 mod files;
 /// Files and directories that may not be read.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod permissions;
 /// Files compressed in advance.
 #[cfg(test)]
