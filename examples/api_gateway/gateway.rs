@@ -9,7 +9,7 @@ use parapet_ratelimit as ratelimit;
 use crate::services::Services;
 
 /// Requests that one subject has in a minute.
-pub(crate) const LIMIT: u64 = 5;
+pub(crate) const LIMIT: u32 = 5;
 
 /// The chain of the whole gateway.
 pub(crate) fn gateway(services: &Services) -> Result<impl Middleware> {
