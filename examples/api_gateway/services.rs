@@ -22,7 +22,7 @@ pub(crate) fn start(issuer: &Issuer) -> Result<Services> {
     let key_set = issuer.key_set();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let services = runtime.block_on(async {
-        let keys = serve(move |request| {
+        let keys = serve(move |request: &Request| {
             let found = request.uri().path() == "/keys";
             if found { key_set.clone().into_response() } else { not_found() }
         });
@@ -39,12 +39,12 @@ pub(crate) fn start(issuer: &Issuer) -> Result<Services> {
 }
 
 async fn serve(
-    answer: impl Fn(Request) -> Response + Clone + Send + Sync + 'static,
+    answer: impl Fn(&Request) -> Response + Clone + Send + Sync + 'static,
 ) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
-    let handler = handler_fn(move |request| {
-        let response = answer(request);
+    let handler = handler_fn(move |request: Request| {
+        let response = answer(&request);
         async move { response }
     });
     tokio::spawn(Server::backend().handler(handler).serve(listener));
@@ -52,7 +52,7 @@ async fn serve(
 }
 
 /// The auth server: an open session is let in.
-fn check(request: Request) -> Response {
+fn check(request: &Request) -> Response {
     let open = request.headers().get("cookie").is_some_and(|cookie| cookie == "session=open");
     if !open {
         return (http::StatusCode::FORBIDDEN, "no session").into_response();
@@ -63,7 +63,7 @@ fn check(request: Request) -> Response {
 }
 
 /// The backend: tells what it was asked and by whom.
-fn backend(request: Request) -> Response {
+fn backend(request: &Request) -> Response {
     let who = ["x-auth-subject", "x-auth-user"]
         .iter()
         .find_map(|name| request.headers().get(*name)?.to_str().ok())
