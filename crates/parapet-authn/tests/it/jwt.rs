@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use parapet_authn::{Algorithm, Error, Jwt, JwtKey, Profile};
 
-use crate::support::{NOW, Signer, ask, bearer, date, encode, es256, get, status, wrap};
+use crate::support::{Backend, NOW, Signer, ask, bearer, date, encode, es256, get, status, wrap};
 
 const INVALID: &str = r#"Bearer realm="api", error="invalid_token""#;
 
@@ -26,6 +26,11 @@ async fn a_valid_token_passes_with_its_claims() {
     let typed: std::collections::HashMap<String, serde_json::Value> = claims.deserialize().unwrap();
     assert_eq!(typed["n"], 1.5);
     assert!(claims.deserialize::<Vec<u8>>().is_err());
+
+    // Nothing but the check makes claims.
+    let bare = Backend::default();
+    assert_eq!(status(&bare.handler(), bearer(&token)).await, 200);
+    assert!(bare.head().extensions.get::<parapet_authn::JwtClaims>().is_none());
 }
 
 #[tokio::test]
