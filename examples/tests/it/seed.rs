@@ -37,13 +37,16 @@ impl Drop for Running {
     }
 }
 
+/// Enough of them to be worth compressing.
+const LINES: usize = 200;
+
 /// Says who it is and what it was asked, with the fields of a bucket.
 fn origin(name: &'static str) -> Handler {
     handler_fn(move |request: Request| async move {
         let size = request.headers().get("content-length").cloned();
         let host = request.headers().get("host").cloned();
         let mut response =
-            Response::new(Body::full(format!("{name} {}\n", request.uri()).repeat(100)));
+            Response::new(Body::full(format!("{name} {}\n", request.uri()).repeat(LINES)));
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("text/plain"));
         headers.insert("server", HeaderValue::from_static("bucket"));
@@ -193,7 +196,7 @@ async fn the_inner_of_two_encodings_compresses() {
             None => (&answer.body[..]).read_to_string(&mut text),
         }
         .unwrap();
-        assert_eq!(text.lines().count(), 100, "{accepted}");
+        assert_eq!(text.lines().count(), LINES, "{accepted}");
     }
 }
 
