@@ -9,8 +9,8 @@ mod decision {
         Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve,
     };
     use parapet_ratelimit::{
-        ConcurrentQueue, Decision, Key, RateLimiter, Strategy, concurrent, fixed_window_per_hour,
-        gcra, leaky_bucket, sliding_window_per_hour,
+        ConcurrentQueue, Decision, FixedWindow, Key, RateLimiter, Strategy, concurrent,
+        fixed_window_per_hour, gcra, leaky_bucket, sliding_window_per_hour,
     };
     use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -70,5 +70,18 @@ mod decision {
         let change = region.change();
         let kept = (change.bytes_allocated - change.bytes_deallocated) / 1_000;
         assert!(kept <= 200, "{kept} bytes a waiting request");
+
+        drop((waiting, queue));
+        let region = Region::new(GLOBAL);
+        let window = FixedWindow::per_hour(1);
+        for number in 0..10_000 {
+            window.take(&Key::from(format!("{number}")), 1);
+        }
+        let change = region.change();
+        let held = change.bytes_allocated - change.bytes_deallocated;
+        assert!((10_000 * 32..10_000 * 90).contains(&held), "{held} bytes for 10,000 keys");
+        drop(window);
+        let change = region.change();
+        assert_eq!(change.bytes_allocated, change.bytes_deallocated, "a dropped limiter frees all");
     }
 }
