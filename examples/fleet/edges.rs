@@ -1,5 +1,6 @@
 //! Two edges, as if on two machines: all that they share is Redis.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,16 +12,18 @@ use parapet::ratelimit::{
     FixedWindow, FredRunner, OnFailure, RateLimitHeaders, RateLimiter, RedisFixedWindow,
 };
 use tokio::net::TcpListener;
-#[cfg(unix)]
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::options::Options;
 use crate::store::Store;
 
-/// Serves until Ctrl-C or SIGTERM.
-pub(crate) async fn run(options: &Options, store: &Store) -> Result<()> {
+/// Serves until `stopped`.
+pub(crate) async fn run(
+    options: &Options,
+    store: &Store,
+    stopped: impl Future<Output = ()>,
+) -> Result<()> {
     let [first, second] = &options.listen;
-    let (first, second) = (TcpListener::bind(first).await?, TcpListener::bind(second).await?);
+    let (first, second) = (bind(first).await?, bind(second).await?);
     let addresses = [first.local_addr()?, second.local_addr()?];
     let edges = [edge("one", options, store).await?, edge("two", options, store).await?];
     introduce(options, store, addresses);
@@ -33,28 +36,18 @@ pub(crate) async fn run(options: &Options, store: &Store) -> Result<()> {
             ended?;
             return Ok(());
         }
-        stopped = stopped() => stopped?,
+        () = stopped => println!("stopping"),
     }
-    println!("stopping");
-    handles.iter().for_each(|handle| drop(handle.shutdown())); // begun by the call
+    for handle in &handles {
+        drop(handle.shutdown()); // the call begins it; `serve` ends with it
+    }
     serve.await?;
     Ok(())
 }
 
-/// Ends with Ctrl-C or SIGTERM.
-#[cfg(unix)]
-async fn stopped() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-/// Ends with Ctrl-C.
-#[cfg(not(unix))]
-async fn stopped() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+async fn bind(address: &str) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))
 }
 
 /// An edge with connections to Redis of its own.
@@ -83,14 +76,14 @@ async fn pool(url: &str) -> Result<Pool> {
 }
 
 fn introduce(options: &Options, store: &Store, [one, two]: [SocketAddr; 2]) {
-    let (limit, tries) = (options.limit, options.limit.saturating_add(4));
+    let (limit, turns) = (options.limit, options.limit / 2 + 2);
     let whose = if store.is_own() { "started here" } else { "yours" };
     println!(
         "edge one on http://{one}, edge two on http://{two}, Redis ({whose}) at {}; stop with Ctrl-C\n\n\
-         {limit} requests a client and minute, over both edges. Try:\n  \
-         curl -i http://{one}/\n  \
-         for i in $(seq {tries}); do for edge in {one} {two}; do \
-         curl -s -o /dev/null -w \"%{{http_code}} $edge %header{{ratelimit}}\\n\" http://$edge/; done; done",
+         {limit} requests a client and minute, over both edges. Try, {limit} times 200 and then 429:\n  \
+         for i in $(seq {turns}); do for edge in {one} {two}; do \
+         curl -s -o /dev/null -w \"%{{http_code}} $edge %header{{ratelimit}}\\n\" http://$edge/; done; done\n  \
+         curl -i http://{one}/",
         store.url
     );
 }

@@ -5,13 +5,14 @@
 //! All flags: `--help`.
 //!
 //! ```text
-//! $ for i in 1 2 3 4; do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:808$((i % 2)); done
-//! 200 200 200 429
+//! $ for i in $(seq 12); do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:808$((i % 2))/; done
+//! 200 200 200 200 200 200 200 200 200 200 429 429
 //! ```
 #![expect(clippy::print_stdout, reason = "a program talks to the person who started it")]
 
 mod edges;
 mod options;
+mod stop;
 mod store;
 
 use std::process::ExitCode;
@@ -29,12 +30,13 @@ fn main() -> Result<ExitCode> {
         }
         Command::Run(options) => options,
     };
-    // Its drop, at the end of this function, stops the redis-server that it started.
-    let store = Store::open(options.redis.as_deref())?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(edges::run(&options, &store))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // First of all: whoever stops the program must not leave a redis-server behind.
+        let stopped = stop::signals()?;
+        let store = Store::open(options.redis.as_deref())?;
+        Box::pin(edges::run(&options, &store, stopped)).await
+    })?;
     println!("both edges are down");
     Ok(ExitCode::SUCCESS)
 }

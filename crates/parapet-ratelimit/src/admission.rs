@@ -323,14 +323,15 @@ impl Inner {
             }
             response
         };
-        let default = refusal::response(&member.name, retry_after, member.problem_json);
+        let (name, problem_json) = (member.name.clone(), member.problem_json);
+        let default = move || refusal::response(&name, retry_after, problem_json);
         let Some(exceeded) = &member.exceeded else {
-            return ResponseFuture::ready(finish(default));
+            return ResponseFuture::ready(finish(default()));
         };
         let facts = Exceeded { name: &member.name, after: denial.after, policy: denial.quota };
         let Ok(answer) = catch_unwind(AssertUnwindSafe(|| exceeded(request, &facts))) else {
             hook_panicked("exceeded");
-            return ResponseFuture::ready(finish(default));
+            return ResponseFuture::ready(finish(default()));
         };
         match answer.into_ready() {
             Ok(response) => ResponseFuture::ready(finish(response)),

@@ -48,7 +48,10 @@ pub(crate) fn response(name: &str, retry_after: Option<u64>, problem_json: bool)
 }
 
 /// The answer of a handler of limited requests, or `default` if it panics.
-pub(crate) async fn or_default(mut answer: ResponseFuture, default: Response) -> Response {
+pub(crate) async fn or_default(
+    mut answer: ResponseFuture,
+    default: impl FnOnce() -> Response,
+) -> Response {
     let answered = std::future::poll_fn(|cx| {
         match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx))) {
             Ok(polled) => polled.map(Some),
@@ -58,7 +61,7 @@ pub(crate) async fn or_default(mut answer: ResponseFuture, default: Response) ->
     .await;
     answered.unwrap_or_else(|| {
         hook_panicked("exceeded");
-        default
+        default()
     })
 }
 

@@ -1,4 +1,4 @@
-//! What a decision allocates: nothing, once its key is known.
+//! What a decision allocates: nothing, once its key is known; and what a waiting request keeps.
 
 #[cfg(test)]
 mod decision {
@@ -9,7 +9,8 @@ mod decision {
         Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve,
     };
     use parapet_ratelimit::{
-        RateLimiter, concurrent, fixed_window_per_hour, gcra, leaky_bucket, sliding_window_per_hour,
+        ConcurrentQueue, Decision, FixedWindow, Key, RateLimiter, Strategy, concurrent,
+        fixed_window_per_hour, gcra, leaky_bucket, sliding_window_per_hour,
     };
     use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -44,8 +45,9 @@ mod decision {
         allocations
     }
 
+    /// One test: what is counted is the process's.
     #[test]
-    fn an_admitted_request_costs_no_allocation_but_the_guard_of_a_slot() {
+    fn an_admitted_request_costs_no_allocation_and_a_waiting_one_little_memory() {
         let hour = Duration::from_secs(3_600);
         for limiter in [
             fixed_window_per_hour(100),
@@ -59,5 +61,27 @@ mod decision {
         }
         let slot = allocations(&concurrent(100));
         assert!(slot <= 2, "a future and an entry that came and went: {slot}");
+
+        let (queue, key) = (ConcurrentQueue::new(1, 1_000).unwrap(), Key::from("alice"));
+        assert!(matches!(queue.take(&key, 1), Decision::Ready(_)));
+        let mut waiting = Vec::with_capacity(1_000);
+        let region = Region::new(GLOBAL);
+        waiting.extend((0..1_000).map(|_| queue.take(&key, 1)));
+        let change = region.change();
+        let kept = (change.bytes_allocated - change.bytes_deallocated) / 1_000;
+        assert!(kept <= 200, "{kept} bytes a waiting request");
+
+        drop((waiting, queue));
+        let region = Region::new(GLOBAL);
+        let window = FixedWindow::per_hour(1);
+        for number in 0..10_000 {
+            window.take(&Key::from(format!("{number}")), 1);
+        }
+        let change = region.change();
+        let held = change.bytes_allocated - change.bytes_deallocated;
+        assert!((10_000 * 32..10_000 * 90).contains(&held), "{held} bytes for 10,000 keys");
+        drop(window);
+        let change = region.change();
+        assert_eq!(change.bytes_allocated, change.bytes_deallocated, "a dropped limiter frees all");
     }
 }

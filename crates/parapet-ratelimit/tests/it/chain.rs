@@ -106,6 +106,27 @@ async fn stores_are_asked_after_memory_and_queues_after_both() {
     assert_eq!(queue.stats().keys, 0);
 }
 
+#[tokio::test]
+async fn a_denial_by_redis_gives_back_what_memory_admitted() {
+    let window = Arc::new(FixedWindow::per_hour(10));
+    let events = Heard::default();
+    let denies = runner_fn(|_, _, _| {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(-1)
+        })
+    });
+    let limits = Limits::new(one_key())
+        .add(heard(RateLimiter::new(Arc::clone(&window)), "memory", &events))
+        .add(heard(redis_fixed_window_per_hour(denies, 10), "redis", &events));
+    let handler = limits.wrap(ok());
+    for _ in 0..20 {
+        assert_eq!(status(&handler, "").await, 429);
+    }
+    assert_eq!(window.quota(&Key::from("alice")).unwrap().remaining, 10);
+    assert_eq!(*events.lock().unwrap(), ["redis limited"; 20]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_that_leaves_the_queue_gives_all_back() {
     let window = Arc::new(FixedWindow::per_hour(10));
