@@ -129,7 +129,12 @@ const STEPS: &[Step] = &[
 ];
 
 /// Programs that the tests start.
-const TEST_PROGRAMS: &[Debian] = &[];
+const TEST_PROGRAMS: &[Debian] = &[
+    Debian { program: "curl", package: "curl" },
+    Debian { program: "openssl", package: "openssl" },
+    Debian { program: "python3", package: "python3" },
+    Debian { program: "redis-server", package: "redis-server" },
+];
 
 fn format(workspace: &Workspace) -> Result<Outcome> {
     plain(workspace.cargo().args(["fmt", "--all", "--check"]))?;
