@@ -27,6 +27,8 @@ pub struct InboundRequest {
     /// `Connection: upgrade` and `Upgrade` are there, the version is HTTP/1.1, and there is no content
     /// (RFC 9110 §7.8).
     pub upgrade: bool,
+    /// `Upgrade` or `HTTP2-Settings` is there, whether or not it means anything.
+    pub upgrade_fields: bool,
 }
 
 /// What a [`RequestDecoder`] found. Complete: a server has to handle each.
@@ -228,6 +230,7 @@ impl RequestDecoder {
             keep_alive: facts.keep_alive(),
             expect_continue: facts.expects && !facts.http10,
             upgrade: facts.upgrade(framing),
+            upgrade_fields: facts.upgrade_field || facts.http2_settings,
         };
         self.state = State::Body(Body::from(framing));
         Ok(RequestEvent::Head(request, framing))
@@ -249,6 +252,8 @@ impl From<Piece> for RequestEvent {
     }
 }
 
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
 /// What the fields say about the message and its connection.
 #[derive(Debug, Default)]
 struct Facts {
@@ -259,6 +264,7 @@ struct Facts {
     keep_alive: bool,
     upgrade_option: bool,
     upgrade_field: bool,
+    http2_settings: bool,
     expects: bool,
 }
 
@@ -278,6 +284,7 @@ impl Observe for Facts {
             7 if *name == header::UPGRADE => self.upgrade_field = true,
             10 if *name == header::CONNECTION => self.options(value),
             14 if *name == header::CONTENT_LENGTH => return self.content_length(value),
+            14 if *name == HTTP2_SETTINGS => self.http2_settings = true,
             17 if *name == header::TRANSFER_ENCODING => return self.transfer_encoding(value),
             _ => {}
         }

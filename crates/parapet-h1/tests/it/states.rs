@@ -163,6 +163,22 @@ fn an_upgrade_needs_option_field_version_and_no_content() {
 }
 
 #[test]
+fn fields_of_an_upgrade_are_told_whether_they_mean_anything_or_not() {
+    for (fields, expected) in [
+        ("", false),
+        ("Connection: upgrade\r\n", false),
+        ("Upgrade: h2c\r\n", true),
+        ("hTTP2-settings: AAMAAABk\r\n", true),
+        ("HTTP2-Setting: x\r\nContent-Length: 0\r\n", false),
+    ] {
+        let (mut decoder, mut buffer) =
+            requests(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        let (head, _) = request_head(&mut decoder, &mut buffer);
+        assert_eq!(head.upgrade_fields, expected, "{fields:?}");
+    }
+}
+
+#[test]
 fn keep_alive_and_expect_follow_version_and_options() {
     let rows = [
         ("GET / HTTP/1.1\r\n\r\n", true, false),

@@ -30,14 +30,14 @@ pub(crate) async fn send(
     let plan = Plan::of(head, body, pool.settings());
     let spare = if plan.repeatable(head) { Spare::of(body) } else { Spare::None };
     let now = Instant::now();
-    let (unit, reused) = if let Some(unit) = pool.take_idle(now, matches!(spare, Spare::None)) {
-        (unit, true)
+    let taken = if let Some(unit) = pool.take_idle(now, matches!(spare, Spare::None)) {
+        Taken { unit, reused: true, at: now }
     } else {
         let out = in_time(at, Box::pin(pool.check_out())).await?;
-        (out.unit, out.reused)
+        Taken { unit: out.unit, reused: out.reused, at: Instant::now() }
     };
-    at.note_connection(reused, Protocol::Http1);
-    let mut exchange = Exchange::new(pool, head, at, plan, std::mem::take(body), unit, reused);
+    at.note_connection(taken.reused, Protocol::Http1);
+    let mut exchange = Exchange::new(pool, head, at, plan, std::mem::take(body), taken);
     exchange.begin()?;
     match poll_fn(|cx| exchange.poll(cx)).await {
         Ok(response) => Ok(response),
@@ -154,6 +154,13 @@ struct Exchange<'a> {
     times: Times,
 }
 
+/// A connection for an exchange, taken at this time.
+struct Taken {
+    unit: Box<Unit>,
+    reused: bool,
+    at: Instant,
+}
+
 /// A request that goes out a second time.
 struct Again {
     /// The first connection's place under the limit.
@@ -190,16 +197,11 @@ impl<'a> Exchange<'a> {
         at: &'a Attempt,
         plan: Plan,
         body: Body,
-        unit: Box<Unit>,
-        reused: bool,
+        taken: Taken,
     ) -> Self {
-        let times = Times {
-            begun: Instant::now(),
-            late: false,
-            head: at.head_deadline(),
-            gate: None,
-            response: None,
-        };
+        let Taken { unit, reused, at: begun } = taken;
+        let times =
+            Times { begun, late: false, head: at.head_deadline(), gate: None, response: None };
         let upload = Upload::new(body);
         let mut this = Self { pool, head, at, plan, unit: Some(unit), reused, upload, times };
         this.gate();

@@ -55,6 +55,8 @@ pub(super) struct Responding {
     /// Hand-over of the connection once the head is out.
     tunnel: bool,
     began: Instant,
+    /// It was waited for since: the clock has to be read again.
+    late: bool,
 }
 
 impl Exchange {
@@ -86,9 +88,9 @@ impl Http1 {
         &mut self,
         inbound: InboundRequest,
         framing: Framing,
+        now: Instant,
         cx: &mut Context<'_>,
     ) -> Step {
-        let now = Instant::now();
         count_request(&self.context.conn);
         let InboundRequest {
             method,
@@ -98,6 +100,7 @@ impl Http1 {
             keep_alive,
             expect_continue,
             upgrade,
+            upgrade_fields,
             ..
         } = inbound;
         let (target_authority, path) = match target {
@@ -113,7 +116,9 @@ impl Http1 {
         if !self.context.allows_authority(authority.as_ref()) {
             return self.refuse_method(method, Refusal::MISDIRECTED, now);
         }
-        forget_h2c(&mut headers);
+        if upgrade_fields {
+            forget_h2c(&mut headers);
+        }
         let upgrade = upgrade && headers.contains_key(UPGRADE);
         let offer = match (connect, upgrade) {
             (true, _) => Some(OfferKind::Connect),
@@ -225,7 +230,7 @@ impl Http1 {
             body.complete_unread();
             discard(std::mem::take(&mut body));
         }
-        let responding = Responding { body, complete, tunnel, began: now };
+        let responding = Responding { body, complete, tunnel, began: now, late: false };
         self.state = State::Sending(responding);
         Step::Again
     }
@@ -324,6 +329,7 @@ impl Http1 {
                 discard(responding.body);
                 return Step::Done;
             }
+            responding.late = true;
             self.state = State::Sending(responding);
             return Step::Wait;
         }
@@ -390,6 +396,7 @@ impl Http1 {
         if responding.tunnel {
             return self.start_tunnel(responding.body);
         }
+        let answered_at = (!responding.late).then_some(responding.began);
         discard(responding.body);
         let closes = self.encoder.closes();
         let body_left = self.exchange.has_body && self.read.is_none();
@@ -415,7 +422,7 @@ impl Http1 {
             read.rest();
         }
         self.context.state(ConnState::Idle);
-        self.state = State::Reading(Reading::default());
+        self.state = State::Reading(Reading::after(answered_at));
         Step::Again
     }
 

@@ -19,9 +19,18 @@ const SHRINK_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Reading {
     /// A byte of the head was there at this time.
     pub(super) begun: Option<Instant>,
+    /// The answer before it was complete at this time, a moment ago.
+    answered_at: Option<Instant>,
     /// Set once nothing is there to do but wait.
     idle_since: Option<Instant>,
     shrunk: bool,
+}
+
+impl Reading {
+    /// Behind an answer. `at`: it was complete at this time, so that the clock need not be read.
+    pub(super) fn after(at: Option<Instant>) -> Self {
+        Self { answered_at: at, ..Self::default() }
+    }
 }
 
 impl Http1 {
@@ -34,10 +43,11 @@ impl Http1 {
                     if reading.begun.is_none() {
                         self.context.state(ConnState::Active);
                     }
+                    let now = Instant::now();
                     if reading.idle_since.is_some() {
-                        self.context.registration.set_idle(false, Instant::now());
+                        self.context.registration.set_idle(false, now);
                     }
-                    return self.begin(request, framing, cx);
+                    return self.begin(request, framing, now, cx);
                 }
                 Ok(RequestEvent::NeedMore) => {}
                 Ok(_) => return self.refuse(DecodeError::OutOfTurn.into(), Instant::now()),
@@ -72,7 +82,7 @@ impl Http1 {
         let idle_since = if let Some(since) = reading.idle_since {
             since
         } else {
-            let now = Instant::now();
+            let now = reading.answered_at.take().unwrap_or_else(Instant::now);
             if reading.begun.is_none() {
                 self.context.registration.set_idle(true, now);
             }
