@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use crate::field::{self, Kind, Message, Pair};
+use crate::names::Names;
 use crate::operation::{Make, MapText, MapValue, Operation};
 use crate::{Error, Place};
 
@@ -89,7 +90,11 @@ pub(crate) trait Builder: Default {
         N: TryInto<HeaderName> + AsRef<[u8]>,
     {
         let names = field::names(names, Self::MESSAGE, operation)?;
-        Ok(if names.is_empty() { self } else { self.operation(Operation::Delete(names)) })
+        Ok(if names.is_empty() {
+            self
+        } else {
+            self.operation(Operation::Delete(Names::new(names)))
+        })
     }
 
     fn map_as<N>(self, operation: &'static str, name: N, f: MapText) -> Result<Self, Error>

@@ -49,6 +49,7 @@ mod error;
 mod field;
 mod forwarded;
 mod location;
+mod names;
 mod operation;
 mod request;
 mod response;

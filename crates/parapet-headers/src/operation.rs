@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use parapet_header::append_if_absent;
 
 use crate::field::{Pair, is_reserved};
+use crate::names::Names;
 
 pub(crate) type MapText = Arc<dyn Fn(&str) -> String + Send + Sync>;
 pub(crate) type MapValue = Arc<dyn Fn(&HeaderValue) -> Option<HeaderValue> + Send + Sync>;
@@ -20,7 +21,7 @@ pub(crate) enum Operation<H: 'static> {
     Set(Vec<Pair>),
     SetIfAbsent(Vec<Pair>),
     AppendIfAbsent(Vec<Pair>),
-    Delete(Vec<HeaderName>),
+    Delete(Names),
     DeletePrefix(String),
     Map { name: HeaderName, f: MapText, warned: Arc<AtomicBool> },
     MapValue { name: HeaderName, f: MapValue },
@@ -108,11 +109,7 @@ impl<H> Operation<H> {
                     append_if_absent(headers, name.clone(), value.clone());
                 }
             }
-            Self::Delete(names) => {
-                for name in names {
-                    headers.remove(name);
-                }
-            }
+            Self::Delete(names) => names.delete_from(headers),
             Self::DeletePrefix(prefix) => delete_prefix(headers, prefix),
             Self::Map { name, f, warned } => {
                 map_lines(headers, name, |value| map_text(value, name, f, warned));
