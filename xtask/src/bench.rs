@@ -1,6 +1,7 @@
 //! What a request costs in the proxy, beside other proxies.
 
 mod callgrind;
+mod chain;
 mod compare;
 mod drain;
 mod load;
@@ -34,6 +35,7 @@ type Mode = (&'static str, fn(&Workspace, Args) -> Result<()>);
 const MODES: &[Mode] = &[
     ("--strace", strace::run),
     ("--callgrind", callgrind::run),
+    ("--chain", chain::run),
     ("--memory", memory::run),
     ("--stream", stream::run),
     ("--drain", drain::run),
