@@ -81,6 +81,8 @@ pub(crate) enum Offer {
 pub(crate) async fn connect(route: &Route, settings: &Settings, offer: Offer) -> Result<Io, Error> {
     #[cfg(not(feature = "tls"))]
     let _ = offer;
+    // Sockets and timers would panic.
+    tokio::runtime::Handle::try_current().map_err(Error::other)?;
     let start = Instant::now();
     let result = match route {
         Route::Tcp(target) => tcp(target, settings).await,

@@ -195,3 +195,39 @@ async fn what_is_no_regular_file_is_not_there_and_holds_nobody_up() {
         assert!(took < Duration::from_millis(100), "{target}: {took:?}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_path_of_any_bytes_opens_what_is_outside(
+        pieces in proptest::collection::vec(0..PIECES.len(), 1..10),
+        other: Option<(u8, u8)>,
+    ) {
+        let site = Site::new(&[("d/file", "inside")]);
+        symlink(site.outside("secret"), site.path("link")).unwrap();
+        symlink(site.outside(""), site.path("d/up")).unwrap();
+        let mut path: String = pieces.iter().map(|piece| PIECES[*piece]).collect();
+        if let Some((place, byte)) = other {
+            path.insert_str(usize::from(place) % (path.len() + 1), &format!("%{byte:02x}"));
+        }
+        let target = format!("/{path}");
+        // What is no request target never reaches the handler.
+        let Ok(uri) = target.parse::<http::Uri>() else { return Ok(()) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let text = runtime.block_on(async {
+            let handler = site.files().list_directory(true).wrap(fallback());
+            let mut body = get(&handler, &uri.to_string()).await.into_body();
+            let mut read = Vec::new();
+            while let Some(frame) = body.frame().await {
+                read.extend(frame.unwrap().into_data().unwrap_or_default());
+            }
+            String::from_utf8_lossy(&read).into_owned()
+        });
+        proptest::prop_assert!(!text.contains("outside") && !text.contains("secret"), "{target}: {text}");
+    }
+}
+
+/// What paths that climb are made of.
+const PIECES: &[&str] = &[
+    "/", "..", ".", "d", "file", "link", "up", "secret", "root", "%2e", "%2f", "%5c", "\\", ";",
+    "%00", "%c0%ae", "%25",
+];

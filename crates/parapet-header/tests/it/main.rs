@@ -22,6 +22,12 @@ mod directives;
 /// `ETag` and the conditions on it.
 #[cfg(test)]
 mod entity_tag;
+/// Laws of all parsers, for any bytes.
+#[cfg(test)]
+mod fields;
+/// The corpus of the fuzz target `header_fields`, and inputs near it.
+#[cfg(test)]
+mod fuzz_corpus;
 /// Which fields go no further than the next hop.
 #[cfg(test)]
 mod hop_by_hop;

@@ -134,10 +134,14 @@ pub(crate) async fn in_time<T>(
 ) -> Result<T, Error> {
     match at.head_deadline() {
         None => connect.await,
-        Some((deadline, kind)) => match tokio::time::timeout_at(deadline, connect).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Timeout(kind)),
-        },
+        Some((deadline, kind)) => {
+            // A timer would panic.
+            tokio::runtime::Handle::try_current().map_err(Error::other)?;
+            match tokio::time::timeout_at(deadline, connect).await {
+                Ok(result) => result,
+                Err(_) => Err(Error::Timeout(kind)),
+            }
+        }
     }
 }
 

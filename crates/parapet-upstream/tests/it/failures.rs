@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use parapet_core::{Body, BodyError, ResponseError};
 use parapet_upstream::ConnectErrorKind as Connect;
-use parapet_upstream::{Error, ShedReason, TimeoutKind};
+use parapet_upstream::{Attempt, Error, HttpTransport, ShedReason, TimeoutKind};
 
 use crate::support::{Backend, get, read, request, serve, status};
 
@@ -120,4 +121,16 @@ fn source_of_a_custom_dialer_is_found_again() {
         let source = error.source().unwrap();
         assert_eq!(source.downcast_ref::<Sentinel>(), Some(&Sentinel), "{error}");
     }
+}
+
+#[test]
+fn without_a_runtime_a_request_is_an_error_and_no_panic() {
+    let client = crate::backend::Client::new("127.0.0.1:9", HttpTransport::new());
+    let result = client.get().now_or_never();
+    assert!(matches!(result, Some(Err(Error::Other(_)))), "{result:?}");
+    let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(1);
+    let at = Attempt::new().with_deadline(soon);
+    let get = http::Request::get("/");
+    let result = client.attempt(get, Body::empty(), &at).now_or_never();
+    assert!(matches!(result, Some(Err(Error::Other(_)))), "{result:?}");
 }

@@ -30,12 +30,21 @@ mod codec;
 /// A server, a proxy and an origin over real sockets.
 #[cfg(test)]
 mod e2e;
+/// Exchanges over scripted connections, whatever comes in turn.
+#[cfg(test)]
+mod exchange;
 /// Every failure has its status, text and kind.
 #[cfg(test)]
 mod failures;
 /// Target, host and fields as the upstream and the client get them.
 #[cfg(test)]
 mod forwarding;
+/// The corpus of the fuzz target `h1_exchange`, and turns of events by chance.
+#[cfg(test)]
+mod fuzz_corpus;
+/// Where an answer ends, judged apart from the crate.
+#[cfg(test)]
+mod judge;
 /// Hook and access log hear of every attempt.
 #[cfg(test)]
 mod observation;
@@ -57,6 +66,11 @@ mod round_robin;
 /// Bodies: trailers, deadlines, failures midway.
 #[cfg(test)]
 mod streaming;
+/// The strict reader of parapet-h1's tests.
+#[cfg(test)]
+#[expect(dead_code, reason = "it reads responses too")]
+#[path = "../../../parapet-h1/tests/it/strict.rs"]
+mod strict;
 /// A scripted upstream, requests, and a log record that can be read.
 #[cfg(test)]
 mod support;
