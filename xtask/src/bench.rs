@@ -4,6 +4,7 @@ mod callgrind;
 mod chain;
 mod compare;
 mod drain;
+mod files;
 mod load;
 mod memory;
 mod proxy;
@@ -36,6 +37,7 @@ const MODES: &[Mode] = &[
     ("--strace", strace::run),
     ("--callgrind", callgrind::run),
     ("--chain", chain::run),
+    ("--files", files::run),
     ("--memory", memory::run),
     ("--stream", stream::run),
     ("--drain", drain::run),

@@ -107,45 +107,14 @@ impl Scenario {
         match self.wire {
             Wire::Http2 => self.h2load(site, proxy, seconds),
             Wire::Plain => {
-                self.wrk(clients, &format!("http://{}{}", proxy.plain, self.path), seconds)
+                let url = format!("http://{}{}", proxy.plain, self.path);
+                wrk(clients, &url, self.connections, self.script, seconds)
             }
-            Wire::Tls => self.wrk(clients, &format!("https://{}{}", proxy.tls, self.path), seconds),
+            Wire::Tls => {
+                let url = format!("https://{}{}", proxy.tls, self.path);
+                wrk(clients, &url, self.connections, self.script, seconds)
+            }
         }
-    }
-
-    fn wrk(self, clients: &Path, url: &str, seconds: u32) -> Result<Counted> {
-        let mut command = pinned(LOAD_CORE, &tools::which("wrk").unwrap_or_else(|| "wrk".into()));
-        command.args([
-            "-t",
-            "1",
-            "-c",
-            &self.connections.to_string(),
-            "-d",
-            &format!("{seconds}s"),
-        ]);
-        command.arg("-s").arg(clients.join("wrk.lua")).arg(url).arg("--").args(self.script);
-        let output = command.stdin(Stdio::null()).output().doing(|| "start wrk".to_owned())?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        let figures = said.lines().find_map(|line| line.strip_prefix("FIGURES "));
-        let Some(figures) = figures else {
-            let both = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
-            return Err(Error::answer("wrk", "its line of figures", both));
-        };
-        let figure = |name: &str| {
-            let mut pairs = figures.split(' ').filter_map(|pair| pair.split_once('='));
-            pairs
-                .find(|(key, _)| *key == name)
-                .and_then(|(_, value)| value.parse().ok())
-                .unwrap_or(0.0)
-        };
-        Ok(Counted {
-            requests: figure("requests"),
-            seconds: figure("micros") / 1e6,
-            refused: figure("connect"),
-            failed: ["read", "write", "timeout", "status"].map(figure).iter().sum(),
-            p50_micros: figure("p50"),
-            p99_micros: figure("p99"),
-        })
     }
 
     fn h2load(self, site: &Site, proxy: &Started, seconds: u32) -> Result<Counted> {
@@ -176,6 +145,38 @@ impl Scenario {
         counted_by_h2load(&read(&log)?, f64::from(seconds))
             .ok_or_else(|| Error::answer("h2load", "a request that was answered", said))
     }
+}
+
+/// Loads `url` with benches/clients/wrk.lua, whose arguments are `script`.
+pub(crate) fn wrk(
+    clients: &Path,
+    url: &str,
+    connections: u32,
+    script: &[&str],
+    seconds: u32,
+) -> Result<Counted> {
+    let mut command = pinned(LOAD_CORE, &tools::which("wrk").unwrap_or_else(|| "wrk".into()));
+    command.args(["-t", "1", "-c", &connections.to_string(), "-d", &format!("{seconds}s")]);
+    command.arg("-s").arg(clients.join("wrk.lua")).arg(url).arg("--").args(script);
+    let output = command.stdin(Stdio::null()).output().doing(|| "start wrk".to_owned())?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let figures = said.lines().find_map(|line| line.strip_prefix("FIGURES "));
+    let Some(figures) = figures else {
+        let both = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
+        return Err(Error::answer("wrk", "its line of figures", both));
+    };
+    let figure = |name: &str| {
+        let mut pairs = figures.split(' ').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0.0)
+    };
+    Ok(Counted {
+        requests: figure("requests"),
+        seconds: figure("micros") / 1e6,
+        refused: figure("connect"),
+        failed: ["read", "write", "timeout", "status"].map(figure).iter().sum(),
+        p50_micros: figure("p50"),
+        p99_micros: figure("p99"),
+    })
 }
 
 /// From lines of: start in µs, status or -1, duration in µs.

@@ -40,14 +40,14 @@ impl Run {
 
 /// The median with the least and the most.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
+pub(crate) struct Spread {
     least: f64,
-    median: f64,
+    pub(crate) median: f64,
     most: f64,
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Option<Self> {
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
         let upper = *values.get(middle)?;
@@ -59,7 +59,7 @@ impl Spread {
         Some(Self { least: *values.first()?, median, most: *values.last()? })
     }
 
-    fn shown(self) -> String {
+    pub(crate) fn shown(self) -> String {
         let places = match self.median {
             median if median >= 1000.0 => 0,
             median if median >= 100.0 => 1,
