@@ -86,6 +86,8 @@ cargo xtask COMMAND
                           to benches/instructions.tsv
     --memory              resident bytes of an idle connection; --connections N (default 2000)
     --stream              peak resident memory while 1 GiB goes down, and up
+    --chain               nanoseconds and allocations of each layer; --record writes benches/LAYERS.md
+    --files               static files beside nginx; --rounds N, --seconds N, --record writes benches/FILES.md
     --drain               SIGTERM under load: what breaks, and when new connections are refused
   interop                 curl, nghttp, varnishtest, slowhttptest, WebSocket, gRPC and sslyze against the edge
     --only NAMES          comma-separated groups: curl, http2, wire, slow, websocket, grpc, tls

@@ -9,7 +9,7 @@ use super::site::{PROXY_CORE, Site, pinned};
 use super::table::Spread;
 use crate::args::Args;
 use crate::ci;
-use crate::error::{Result, write};
+use crate::error::{Error, Result, write};
 use crate::process::{Cpu, Running, free_port, resident};
 use crate::tools::{self, Debian};
 use crate::workspace::Workspace;
@@ -31,8 +31,12 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<()> {
     for (title, path, connections) in LOADS {
         let _ = writeln!(text, "## {title}\n\n{HEAD}");
         let mut samples: [Vec<Sample>; 2] = [Vec::new(), Vec::new()];
-        for _ in 0..rounds {
-            for (server, samples) in servers.iter().zip(&mut samples) {
+        for round in 0..rounds {
+            let mut order: Vec<_> = servers.iter().zip(&mut samples).collect();
+            if round % 2 == 1 {
+                order.reverse(); // nobody is always the first
+            }
+            for (server, samples) in order {
                 samples.push(server.load(workspace, path, connections, seconds)?);
             }
         }
@@ -115,6 +119,13 @@ impl Server {
         wrk(&clients, &url, connections, &[], 1)?;
         let before = Cpu::of(self.running.pid())?;
         let counted = wrk(&clients, &url, connections, &[], seconds)?;
+        if counted.requests < 1.0 || counted.failed + counted.refused > 0.0 {
+            return Err(Error::answer(
+                self.name,
+                "answers to all requests",
+                format!("{counted:?}"),
+            ));
+        }
         let used = Cpu::of(self.running.pid())?.since(before);
         let (user, system) = (used.user.as_secs_f64(), used.system.as_secs_f64());
         Ok(Sample {

@@ -39,6 +39,9 @@ mod mtls;
 #[cfg(test)]
 #[cfg(feature = "oidc")]
 mod oidc;
+/// Another implementation of JWTs as a second opinion.
+#[cfg(test)]
+mod oracle;
 /// What is logged and printed holds no secret.
 #[cfg(test)]
 mod secrets;

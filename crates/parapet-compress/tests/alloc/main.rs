@@ -25,6 +25,9 @@ mod tests {
         ONE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the test harness may allocate meanwhile for a test that has just ended; any encoder holds four times as much.
+    const NOISE: usize = 64 * 1024;
+
     /// Answers after one boxed future.
     struct Origin(&'static str);
 
@@ -110,7 +113,7 @@ mod tests {
             most = most.max(live());
         }
         // At its end the body holds next to nothing, though it is not dropped yet.
-        assert!(live() < 4_096, "{} bytes are left", live());
+        assert!(live() < NOISE, "{} bytes are left", live());
         f64::from(u32::try_from(most).unwrap()) / f64::from(1 << 20)
     }
 
@@ -152,7 +155,7 @@ mod tests {
             drop(body);
             let change = region.change();
             let left = change.bytes_allocated - change.bytes_deallocated;
-            assert!(left < 16_384, "{layer:?}: {left} bytes"); // layer, handler, sender
+            assert!(left < NOISE, "{layer:?}: {left} bytes"); // layer, handler, sender
         }
     }
 }
