@@ -88,17 +88,14 @@ impl From<Arc<dyn Serve>> for Handler {
 #[must_use = "a response future does nothing until it is polled"]
 pub struct ResponseFuture(State);
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a ready response costs no box; the future is moved a few times at most"
-)]
 enum State {
+    /// Inline: a ready response costs no box.
     Ready(Option<Response>),
     Waiting(Waiting),
 }
 
 /// An answer that has to be waited for.
-pub(crate) struct Waiting {
+struct Waiting {
     future: BoxFuture<'static, Response>,
     /// In the order in which they run: innermost first.
     changes: SmallVec<[Change; USUAL_CHANGES]>,
@@ -164,14 +161,13 @@ impl ResponseFuture {
         }
     }
 
-    /// As [`into_ready`](Self::into_ready), with what is small to move of an answer that waits.
-    pub(crate) fn into_waiting(self) -> Result<Response, Waiting> {
+    /// As [`into_ready`](Self::into_ready), with a bare box: an answer that waits is moved around as two words.
+    pub(crate) fn into_boxed(self) -> Result<Response, BoxFuture<'static, Response>> {
         match self.0 {
             State::Ready(Some(response)) => Ok(response),
-            State::Ready(None) => {
-                Err(Waiting { future: Box::pin(std::future::pending()), changes: SmallVec::new() })
-            }
-            State::Waiting(waiting) => Err(waiting),
+            State::Ready(None) => Err(Box::pin(std::future::pending())),
+            State::Waiting(waiting) if waiting.changes.is_empty() => Err(waiting.future),
+            State::Waiting(waiting) => Err(Box::pin(waiting)),
         }
     }
 }

@@ -102,13 +102,12 @@ fn trailers(input: &mut BytesMut, limits: &Limits, scan: &mut Scan) -> Result<Pi
         return Ok(Piece::NeedMore);
     };
     let section = input.split_to(end).freeze();
-    let lines = scan.lines();
-    if lines.is_empty() {
+    if scan.lines().is_empty() {
         return Ok(Piece::End);
     }
-    let mut map = HeaderMap::with_capacity(lines.len());
+    let mut map = HeaderMap::with_capacity(scan.lines().len());
     let mut observer = ForbiddenTrailers { refuse: !limits.chunk_lines.origin };
-    head::parse(&section, lines, &mut map, &mut observer)?;
+    head::parse(&section, scan, NoStartLine::LINES, &mut map, &mut observer)?;
     scan.reset();
     Ok(Piece::Trailers(map))
 }

@@ -55,6 +55,7 @@ mod error;
 mod framing;
 mod head;
 mod limits;
+mod line_memory;
 mod request;
 mod response;
 mod scan;

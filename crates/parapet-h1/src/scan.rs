@@ -1,6 +1,8 @@
-use memchr::memchr_iter;
+use bytes::Bytes;
+use memchr::memchr;
 
 use crate::DecodeError;
+use crate::line_memory::LineMemory;
 
 /// Finds the empty line that ends a head or trailer section. Goes over each byte once, however the input is cut,
 /// and remembers the lines for the parse that follows.
@@ -12,13 +14,20 @@ pub(crate) struct Scan {
     line_start: usize,
     /// The lines before the empty one. Reused from section to section; bounded by [`Bounds::lines`].
     lines: Vec<Line>,
+    /// Of heads; trailers are rare.
+    memory: LineMemory,
 }
 
-/// A line's place in its section, its line end excluded. A section has at most 16 MiB.
+/// A line's place in its section. A section has at most 16 MiB.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
     pub(crate) start: u32,
+    /// Before the line end.
     pub(crate) end: u32,
+    /// Behind the line end.
+    pub(crate) next: u32,
+    /// Its number in the memory, if it is known from there.
+    pub(crate) known: Option<u32>,
 }
 
 /// What a section may have, and which of its lines is no field line.
@@ -55,11 +64,27 @@ impl Scan {
         start: &mut S,
     ) -> Result<Option<usize>, DecodeError> {
         let window = buffered.get(..bounds.bytes).unwrap_or(buffered);
-        let from = self.position;
+        let mut from = self.position;
         if self.lines.capacity() == 0 {
             self.lines.reserve(32); // a browser's head; else the first one would grow it four times
         }
-        for offset in memchr_iter(b'\n', window.get(from..).unwrap_or_default()) {
+        loop {
+            let rest = window.get(from..).unwrap_or_default();
+            if S::LINES > 0
+                && self.lines.len() >= S::LINES
+                && from == self.line_start
+                && !matches!(rest, [] | [b'\r' | b'\n', ..])
+                && let Some((number, line)) = self.memory.find(rest)
+            {
+                if self.lines.len() >= bounds.lines + S::LINES {
+                    return Err(bounds.too_many);
+                }
+                let end = from + (line.end - line.start) as usize;
+                from += (line.next - line.start) as usize;
+                self.remember(end, from, u32::try_from(number).ok());
+                continue;
+            }
+            let Some(offset) = memchr(b'\n', rest) else { break };
             let lf = from + offset;
             let with_cr = lf > self.line_start && window.get(lf - 1) == Some(&b'\r');
             let end = lf - usize::from(with_cr);
@@ -77,8 +102,8 @@ impl Scan {
             } else if self.lines.len() >= bounds.lines + S::LINES {
                 return Err(bounds.too_many);
             }
-            self.remember(end);
-            self.line_start = lf + 1;
+            from = lf + 1;
+            self.remember(end, from, None);
         }
         self.position = window.len();
         if self.lines.len() < S::LINES {
@@ -88,9 +113,15 @@ impl Scan {
     }
 
     #[inline]
-    fn remember(&mut self, end: usize) {
+    fn remember(&mut self, end: usize, next: usize, known: Option<u32>) {
         let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        self.lines.push(Line { start: place(self.line_start), end: place(end) });
+        self.lines.push(Line {
+            start: place(self.line_start),
+            end: place(end),
+            next: place(next),
+            known,
+        });
+        self.line_start = next;
     }
 
     /// The lines of the complete section, the start line first if there is one.
@@ -98,10 +129,30 @@ impl Scan {
         &self.lines
     }
 
+    /// The lines of the complete section with the memory that their numbers mean.
+    pub(crate) fn lines_and_memory(&mut self) -> (&[Line], &mut LineMemory) {
+        (&self.lines, &mut self.memory)
+    }
+
+    /// The complete section is a head without fault: its field lines are worth knowing.
+    #[inline]
+    pub(crate) fn head_done<S: StartLine>(&mut self, section: &Bytes) {
+        self.memory.done(section, self.lines.get(S::LINES..).unwrap_or_default());
+    }
+
     /// Forgets the section.
     pub(crate) fn reset(&mut self) {
         self.position = 0;
         self.line_start = 0;
         self.lines.clear();
+        self.memory.rewind();
+    }
+
+    /// Gives all memory back that is kept from head to head.
+    pub(crate) fn shrink(&mut self) {
+        self.memory = LineMemory::default();
+        if self.lines.is_empty() {
+            self.lines = Vec::new();
+        }
     }
 }

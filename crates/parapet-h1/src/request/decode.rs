@@ -5,7 +5,7 @@ use super::line::RequestLine;
 use crate::body::{Body, Piece};
 use crate::framing::{length, members};
 use crate::head::{self, Observe};
-use crate::scan::{Bounds, Scan};
+use crate::scan::{Bounds, Scan, StartLine};
 use crate::{DecodeError, Framing, Limits, Target};
 
 /// The head of a request, checked by RFC 9112. Host rules are not: all `Host` lines are in the map.
@@ -129,6 +129,11 @@ impl RequestDecoder {
         std::mem::take(&mut self.spare)
     }
 
+    /// Gives back the memory that is kept from head to head: for a connection that idles.
+    pub fn shrink(&mut self) {
+        self.scan.shrink();
+    }
+
     /// The input has ended. [`End`](RequestEvent::End) between messages and after a complete one.
     ///
     /// # Errors
@@ -206,7 +211,6 @@ impl RequestDecoder {
 
     fn complete(&mut self, input: &mut BytesMut, end: usize) -> Result<RequestEvent, DecodeError> {
         let section = input.split_to(end).freeze();
-        let lines = self.scan.lines().get(1..).unwrap_or_default();
         let line = self.line;
         let method = Method::from_bytes(section.get(..line.method_end).unwrap_or_default())
             .map_err(|_| DecodeError::RequestLine)?;
@@ -216,9 +220,10 @@ impl RequestDecoder {
             &self.limits,
         )?;
         let mut headers = std::mem::take(&mut self.spare);
-        head::prepare(&mut headers, lines.len());
+        head::prepare(&mut headers, self.scan.lines().len());
         let mut facts = Facts { http10: line.version == Version::HTTP_10, ..Facts::default() };
-        head::parse(&section, lines, &mut headers, &mut facts)?;
+        head::parse(&section, &mut self.scan, RequestLine::LINES, &mut headers, &mut facts)?;
+        self.scan.head_done::<RequestLine>(&section);
         self.scan.reset();
         let framing =
             if method == Method::CONNECT { facts.no_content()? } else { facts.framing()? };

@@ -7,7 +7,7 @@ use super::line::StatusLine;
 use crate::body::{Body, Piece};
 use crate::framing::{length, members, trim};
 use crate::head::{self, Observe};
-use crate::scan::{Bounds, Scan};
+use crate::scan::{Bounds, Scan, StartLine};
 use crate::{DecodeError, Framing, Limits};
 
 /// The head of a response, checked by RFC 9112.
@@ -161,6 +161,11 @@ impl ResponseDecoder {
         std::mem::take(&mut self.spare)
     }
 
+    /// Gives back the memory that is kept from head to head: for a connection that idles.
+    pub fn shrink(&mut self) {
+        self.scan.shrink();
+    }
+
     /// The input has ended: the end of a message that lasts until close, and of nothing else that has begun.
     ///
     /// # Errors
@@ -233,12 +238,14 @@ impl ResponseDecoder {
         }
         let section = input.split_to(end).freeze();
         let mut headers = if interim { HeaderMap::new() } else { std::mem::take(&mut self.spare) };
-        let lines = self.scan.lines().get(1..).unwrap_or_default();
-        head::prepare(&mut headers, lines.len());
+        head::prepare(&mut headers, self.scan.lines().len());
         let tunnel = switches || (self.kind.connect && status.is_success());
         let unread = tunnel || interim || status == StatusCode::NO_CONTENT;
         let mut facts = Facts { http10: version == Version::HTTP_10, unread, ..Facts::default() };
-        head::parse(&section, lines, &mut headers, &mut facts)?;
+        head::parse(&section, &mut self.scan, StatusLine::LINES, &mut headers, &mut facts)?;
+        if !interim {
+            self.scan.head_done::<StatusLine>(&section);
+        }
         self.scan.reset();
         facts.correct(&mut headers);
         let response = InboundResponse { status, version, headers };

@@ -95,6 +95,7 @@ impl ReadSide {
 
     /// After a while of silence: no buffer at all.
     pub(super) fn shrink(&mut self) {
+        self.decoder.shrink();
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
             self.shrunk = true;
