@@ -17,6 +17,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 /// What connections cost.
 #[cfg(test)]
 mod server;
+/// What hostile clients make the server hold.
+#[cfg(test)]
+mod soak;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
