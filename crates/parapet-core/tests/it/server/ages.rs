@@ -162,3 +162,28 @@ async fn a_client_that_is_slow_in_every_phase_has_twenty_seconds_in_all() {
     assert_eq!(peer.rest().await, b"");
     assert!(near(begin.elapsed(), Duration::from_secs(20)), "{:?}", begin.elapsed());
 }
+
+#[cfg(feature = "tls")]
+#[tokio::test(start_paused = true)]
+async fn an_idle_tls_connection_ends_with_close_notify() {
+    use super::tls::{config, handshake};
+    let server = Server::frontend().idle_timeout(Duration::from_secs(5)).tls(config(&["a"]));
+    let connections = server.handler(handler_fn(|_| async { "ok" })).into_connections().unwrap();
+    let mut peer = RawClient::over(handshake(connect(&connections), "a", &[]).await);
+    peer.send(GET).await;
+    assert_eq!(peer.answer().await.text(), "ok");
+    // At its end, and at the client's own.
+    assert!(peer.ends_well().await);
+    let mut peer = RawClient::over(handshake(connect(&connections), "a", &[]).await);
+    peer.send(GET).await;
+    assert_eq!(peer.answer().await.text(), "ok");
+    peer.half_close().await;
+    assert!(peer.ends_well().await);
+    // HTTP/2 says GOAWAY before it.
+    let stream = handshake(connect(&connections), "a", &["h2"]).await;
+    let (mut client, _) = FrameClient::handshake(RawClient::over(stream), &[]).await;
+    client.get(1, "/").await;
+    assert_eq!(client.response().await.0, 200);
+    let goaway = client.answer().await.unwrap();
+    assert_eq!((goaway.kind, goaway.code()), (kind::GOAWAY, Some(0)));
+}
