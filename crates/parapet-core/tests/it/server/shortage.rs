@@ -32,3 +32,16 @@ async fn a_process_without_descriptors_does_not_spin_and_recovers() {
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
+
+#[tokio::test]
+async fn idle_connections_give_their_descriptors_to_new_clients() {
+    let server = Running::start_with_files(64);
+    // Three times what the process can have open, none of them closed by its client.
+    let mut peers = Vec::new();
+    for number in 0..200 {
+        let mut peer = Peer::connect(server.address).await;
+        peer.send(GET).await;
+        assert_eq!(peer.answer().await.text(), "ok", "{number}");
+        peers.push(peer);
+    }
+}
