@@ -17,7 +17,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 /// What connections cost.
 #[cfg(test)]
 mod server;
-/// What hostile clients make the server hold.
+/// What clients make the server hold that begin and do not go on.
+#[cfg(test)]
+mod slow;
+/// What hostile clients make the server hold, for a while.
 #[cfg(test)]
 mod soak;
 
