@@ -131,7 +131,9 @@ impl ServerHandle {
     }
 
     /// Runs `f` once when the drain begins: on a thread of its own where blocking is allowed, with the runtime entered;
-    /// at once when the drain has begun already. The drain does not wait for it; a panic in it is caught.
+    /// at once when the drain has begun already. No phase of the drain waits for it, but the server's `run` or `serve`
+    /// returns only when it has ended, or at the end of the grace time. So it must not wait for that end itself. A panic
+    /// in it is caught.
     pub fn register_on_shutdown(&self, f: impl FnOnce() + Send + 'static) {
         let callback: Callback = Box::new(f);
         {
@@ -200,6 +202,8 @@ impl ServerHandle {
             times.started = Some(Instant::now());
             times.skip_wait = skip_wait;
         }
+        // The end does not come before the last callback has begun, however short the phases are.
+        let _begins = self.task_guard();
         self.enter(DrainPhase::Wait);
         let callbacks = std::mem::replace(&mut *lock(&self.0.on_shutdown), Callbacks::Begun);
         if let Callbacks::Waiting(callbacks) = callbacks {
@@ -295,15 +299,17 @@ impl ServerHandle {
     }
 
     /// On a thread of its own, not on the runtime's blocking pool: that one may be full, and drops what it is given after
-    /// the runtime has ended.
+    /// the runtime has ended. The end of the drain waits for it, as for a task.
     fn run_callback(&self, callback: Callback) {
         let callback = Arc::new(Mutex::new(Some(callback)));
         let runtime = self.0.runtime.get().cloned();
+        let running = self.task_guard();
         let run = {
             let callback = Arc::clone(&callback);
             move || {
-                let _entered = runtime.as_ref().map(runtime::Handle::enter);
+                let entered = runtime.as_ref().map(runtime::Handle::enter);
                 run_caught(&callback);
+                drop((entered, running));
             }
         };
         if std::thread::Builder::new().name("parapet-shutdown".into()).spawn(run).is_err() {

@@ -329,7 +329,8 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 /// Accepts until `stop` ends, then what is in the backlog, and hands every connection to `serve`.
 ///
-/// No byte of a connection is read here, and nothing of it is awaited.
+/// No byte of a connection is read here, and nothing of it is awaited. Where all places are taken, one connection waits
+/// here and the others in the backlog: idle ones are closed for a client that is there, never for one that may come.
 ///
 /// # Errors
 /// The listener failed for good.
@@ -346,11 +347,6 @@ pub(crate) async fn accept_loop(
     let mut next_log = Instant::now();
     tokio::pin!(stop);
     let result = loop {
-        tokio::select! {
-            biased;
-            () = &mut stop => break Ok(()),
-            () = service.registry.room(limit) => {}
-        }
         let accepted = tokio::select! {
             biased;
             () = &mut stop => break Ok(()),
@@ -359,7 +355,15 @@ pub(crate) async fn accept_loop(
         match accepted {
             Ok(accepted) => {
                 pause = FIRST_PAUSE;
+                let stops = tokio::select! {
+                    biased;
+                    () = service.registry.room(limit) => false,
+                    () = &mut stop => true,
+                };
                 serve(accepted, service.registry.register(), &context);
+                if stops {
+                    break Ok(());
+                }
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) if is_shortage(&error) => {
@@ -367,9 +371,18 @@ pub(crate) async fn accept_loop(
                     next_log = Instant::now() + Duration::from_secs(60);
                     tracing::error!(target: "parapet_core", %error, "cannot accept: idle connections are closed to make room");
                 }
+                // A connection that ends gives its descriptor back: no pause outlasts that.
+                let freed = service.registry.freed();
+                tokio::pin!(freed);
+                freed.as_mut().enable();
                 let tenth = service.registry.open() / 10;
                 service.registry.evict_idle(tenth.max(1));
-                sleep(pause).await;
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break Ok(()),
+                    () = freed => {}
+                    () = sleep(pause) => {}
+                }
                 pause = (pause * 2).min(Duration::from_secs(1));
             }
             Err(error) => break Err(error),

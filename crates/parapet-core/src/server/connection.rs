@@ -10,10 +10,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
+#[cfg(feature = "tls")]
+use tokio::time::timeout;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::hooks::{ConnState, ConnectionError};
 use super::http1::Http1;
+#[cfg(feature = "tls")]
+use super::http1::{LINGER_BYTES, LINGER_TIME};
 use super::http2::serve_http2;
 use super::layer::ConnMeta;
 use super::listen::ListenerContext;
@@ -314,7 +318,7 @@ async fn accept_tls(
 /// A client that speaks plain HTTP on the TLS port is told so, in the version that every client reads.
 #[cfg(feature = "tls")]
 async fn answer_plain(mut io: crate::BoxIo, read: &[u8]) {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     const ANSWER: &[u8] =
         b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
         Connection: close\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
@@ -329,6 +333,9 @@ async fn answer_plain(mut io: crate::BoxIo, read: &[u8]) {
     {
         let _ = io.write_all(ANSWER).await;
         let _ = io.shutdown().await;
+        // Closed with bytes unread, the socket would send a reset, which may take the answer away (RFC 9112 §9.6).
+        let mut rest = io.take(LINGER_BYTES as u64);
+        let _ = timeout(LINGER_TIME, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     }
 }
 

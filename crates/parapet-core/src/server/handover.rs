@@ -142,15 +142,23 @@ impl Handover {
         self.predecessor.is_some()
     }
 
-    /// This process serves: takes the predecessor's place, then hands over when it is asked to. Ends with the drain.
+    /// Takes the predecessor's place at the path: from here on the next process finds this one.
+    pub(crate) fn takes_place(&self) -> bool {
+        fs::rename(&self.waiting, &self.path).map_err(|error| self.failed(&error)).is_ok()
+    }
+
+    /// This process serves: tells the predecessor, then hands over when it is asked to. Ends with the drain.
     pub(crate) async fn run(mut self, service: Arc<Service>) {
         if let Err(error) = self.offer(&service).await {
-            tracing::error!(target: "parapet_core", %error, path = %self.path.display(), "there is no hand-over");
+            self.failed(&error);
         }
     }
 
+    fn failed(&self, error: &io::Error) {
+        tracing::error!(target: "parapet_core", %error, path = %self.path.display(), "there is no hand-over");
+    }
+
     async fn offer(&mut self, service: &Service) -> io::Result<()> {
-        fs::rename(&self.waiting, &self.path)?;
         let Some(listener) = self.listener.take() else { return Ok(()) };
         let listener = tokio::net::UnixListener::from_std(listener)?;
         if let Some(mut predecessor) = self.predecessor.take()

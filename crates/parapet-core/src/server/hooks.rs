@@ -5,7 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::Instant;
@@ -73,9 +74,9 @@ pub struct LocalReply {
     pub received_at: Instant,
 }
 
-type Hook<T> = Box<dyn Fn(&ConnInfo, T) + Send + Sync>;
-type ReadyHook = Box<dyn Fn(&[SocketAddr]) + Send + Sync>;
-type RefHook<T> = Box<dyn Fn(&ConnInfo, &T) + Send + Sync>;
+type Hook<T> = Guarded<dyn Fn(&ConnInfo, T) + Send + Sync>;
+type ReadyHook = Guarded<dyn Fn(&[SocketAddr]) + Send + Sync>;
+type RefHook<T> = Guarded<dyn Fn(&ConnInfo, &T) + Send + Sync>;
 
 /// The hooks of a server. A panic in one is caught and logged; it changes nothing else.
 #[derive(Default)]
@@ -90,32 +91,32 @@ pub(crate) struct Hooks {
 impl Hooks {
     pub(crate) fn state(&self, conn: &ConnInfo, state: ConnState) {
         for hook in &self.conn_state {
-            guarded(|| hook(conn, state));
+            hook.call("on_conn_state", |hook| hook(conn, state));
         }
     }
 
     pub(crate) fn failed(&self, conn: &ConnInfo, error: &ConnectionError) {
         tracing::debug!(target: "parapet_core", connection = conn.id(), peer = ?conn.peer_addr(), %error, "connection");
         for hook in &self.connection_error {
-            guarded(|| hook(conn, error));
+            hook.call("on_connection_error", |hook| hook(conn, error));
         }
     }
 
     pub(crate) fn local_reply(&self, conn: &ConnInfo, reply: &LocalReply) {
         for hook in &self.local_reply {
-            guarded(|| hook(conn, reply));
+            hook.call("on_local_reply", |hook| hook(conn, reply));
         }
     }
 
     pub(crate) fn response_error(&self, conn: &ConnInfo, error: &ResponseError) {
         for hook in &self.error {
-            guarded(|| hook(conn, error));
+            hook.call("on_error", |hook| hook(conn, error));
         }
     }
 
     pub(crate) fn ready(&self, addrs: &[SocketAddr]) {
         for hook in &self.ready {
-            guarded(|| hook(addrs));
+            hook.call("on_ready", |hook| hook(addrs));
         }
     }
 }
@@ -126,8 +127,48 @@ impl fmt::Debug for Hooks {
     }
 }
 
-fn guarded(hook: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(hook)).is_err() {
-        tracing::error!(target: "parapet_core", "a server hook panicked");
+/// A hook whose panics are logged once a minute: a client that provokes them must not fill the disk.
+pub(crate) struct Guarded<F: ?Sized> {
+    hook: Box<F>,
+    logged: Mutex<Option<Instant>>,
+}
+
+impl<F: ?Sized> Guarded<F> {
+    pub(crate) fn new(hook: Box<F>) -> Self {
+        Self { hook, logged: Mutex::new(None) }
+    }
+
+    fn call(&self, name: &'static str, call: impl FnOnce(&F)) {
+        if catch_unwind(AssertUnwindSafe(|| call(&self.hook))).is_err()
+            && self.is_to_be_logged(Instant::now())
+        {
+            tracing::error!(target: "parapet_core", hook = name, "a hook of the server panicked");
+        }
+    }
+
+    fn is_to_be_logged(&self, now: Instant) -> bool {
+        const MINUTE: Duration = Duration::from_secs(60);
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = logged.is_none_or(|at| now.saturating_duration_since(at) >= MINUTE);
+        if due {
+            *logged = Some(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_of_a_hook_are_logged_once_a_minute() {
+        let hook: Guarded<dyn Fn()> = Guarded::new(Box::new(|| {}));
+        let begin = Instant::now();
+        let at = |seconds| hook.is_to_be_logged(begin + Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 1, 59, 60, 61, 119, 120].map(at),
+            [true, false, false, true, false, false, true]
+        );
     }
 }

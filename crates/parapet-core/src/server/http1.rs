@@ -34,6 +34,8 @@ use tokio::time::Instant;
 use self::exchange::{Exchange, Responding};
 use self::lend::{Lent, ReadSide};
 use self::linger::Lingering;
+#[cfg(feature = "tls")]
+pub(crate) use self::linger::{LINGER_BYTES, LINGER_TIME};
 use self::outbox::Outbox;
 use self::reading::Reading;
 use self::refuse::Refusal;

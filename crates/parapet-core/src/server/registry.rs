@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use super::stats::Counted;
@@ -17,8 +18,10 @@ pub(crate) struct Registry {
     shards: Vec<Mutex<HashMap<u64, Arc<Control>>>>,
     per_client: Vec<Mutex<HashMap<IpAddr, usize>>>,
     open: AtomicUsize,
-    /// Rung when a connection ends.
+    /// Rung when a connection ends, and when one falls idle while somebody waits for its place.
     freed: Notify,
+    /// Acceptors that have a connection and no place for it.
+    waiting: AtomicUsize,
     started: Instant,
 }
 
@@ -52,6 +55,7 @@ impl Registry {
             per_client: (0..SHARDS).map(|_| Mutex::default()).collect(),
             open: AtomicUsize::new(0),
             freed: Notify::new(),
+            waiting: AtomicUsize::new(0),
             started: Instant::now(),
         }
     }
@@ -84,10 +88,15 @@ impl Registry {
         Registration { id, control, registry: Arc::clone(self), client: None }
     }
 
-    /// Ends when there are fewer than `limit` connections. The oldest idle ones are asked to make room.
+    /// Ends when there are fewer than `limit` connections. The oldest idle ones are asked to make room, now or as soon as
+    /// there are some.
     pub(crate) async fn room(&self, limit: usize) {
+        if self.open() < limit {
+            return;
+        }
+        let _waits = Waits::new(&self.waiting);
         loop {
-            let freed = self.freed.notified();
+            let freed = self.freed();
             tokio::pin!(freed);
             freed.as_mut().enable();
             if self.open() < limit {
@@ -98,17 +107,26 @@ impl Registry {
         }
     }
 
-    /// Asks the `count` connections that are idle for the longest time to close.
+    /// Ends when a connection ends, from the moment on at which it is enabled.
+    pub(crate) fn freed(&self) -> Notified<'_> {
+        self.freed.notified()
+    }
+
+    /// Asks the connections that are idle for the longest time to close, until `count` of them are about to.
     pub(crate) fn evict_idle(&self, count: usize) {
         let mut idle: Vec<(u64, Arc<Control>)> = Vec::new();
+        let mut leaving = 0;
         for shard in &self.shards {
-            idle.extend(lock(shard).values().filter_map(|control| {
-                let since = control.idle_since.load(Ordering::Acquire);
-                (since != 0 && !control.is_evicted()).then(|| (since, Arc::clone(control)))
-            }));
+            for control in lock(shard).values() {
+                match control.idle_since.load(Ordering::SeqCst) {
+                    0 => {}
+                    _ if control.is_evicted() => leaving += 1,
+                    since => idle.push((since, Arc::clone(control))),
+                }
+            }
         }
         idle.sort_unstable_by_key(|(since, _)| *since);
-        for (_, control) in idle.into_iter().take(count) {
+        for (_, control) in idle.into_iter().take(count.saturating_sub(leaving)) {
             control.evicted.store(true, Ordering::Release);
             control.wake();
         }
@@ -174,7 +192,11 @@ impl Registration {
         } else {
             0
         };
-        self.control.idle_since.store(since, Ordering::Release);
+        // In one order with the look of whoever waits: it sees this connection idle, or is seen here.
+        self.control.idle_since.store(since, Ordering::SeqCst);
+        if idle && self.registry.waiting.load(Ordering::SeqCst) > 0 {
+            self.registry.freed.notify_waiters();
+        }
     }
 }
 
@@ -218,6 +240,22 @@ impl Control {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+/// Counts an acceptor that waits for room.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::SeqCst);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -105,11 +105,12 @@ impl Bound {
         tokio::select! {
             started = start(&mut plan) => started?,
             _ = signals.next() => {
-                // Nothing is served yet: nothing to drain.
+                // Nothing is served yet: nothing to drain but what is told of it.
                 service.handle.begin_drain(true);
+                let result = drain(&service, &mut signals, std::future::pending()).await;
                 finish(&service.handle).await;
                 service.handle.enter(DrainPhase::Ended);
-                return Ok(());
+                return result;
             }
         }
         let limit = max_connections(&service);
@@ -207,8 +208,11 @@ async fn serve_open(bound: Bound) -> Result<(), Error> {
 
 /// Everything is up: whoever waits for that is told.
 fn serves(service: &Arc<Service>, handover: Option<Handover>, tasks: &mut JoinSet<()>) {
+    let took_over = handover.as_ref().is_some_and(Handover::has_predecessor);
+    // In place before that: who hears of it may start the next process at once.
+    let handover = handover.filter(Handover::takes_place);
     service.hooks.ready(service.handle.local_addrs());
-    notify::ready(handover.as_ref().is_some_and(Handover::has_predecessor));
+    notify::ready(took_over);
     if let Some(handover) = handover {
         tasks.spawn(handover.run(Arc::clone(service)));
     }
@@ -402,7 +406,12 @@ async fn drain(
     if cut.is_some() {
         handle.shutdown_now();
         service.registry.wake_all();
-        let _ = timeout(Duration::from_millis(50), service.registry.empty()).await;
+        // What is told of the shutdown has as long as what is cut.
+        let rest = async {
+            service.registry.empty().await;
+            handle.tasks_done().await;
+        };
+        let _ = timeout(Duration::from_millis(50), rest).await;
     }
     match failure.or(cut) {
         Some(error) => Err(error),

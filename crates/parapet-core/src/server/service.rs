@@ -238,13 +238,19 @@ pub(crate) fn bad_request() -> Response {
     plain_error(StatusCode::BAD_REQUEST, "Bad Request")
 }
 
+/// In place of a response whose Content-Length is not its body's.
+pub(crate) fn wrong_length() -> Response {
+    unsendable("content_length", "Content-Length of the response differs from its body")
+}
+
+/// In place of a response that there is none of, or that cannot be sent as it is.
+pub(crate) fn unsendable(kind: &'static str, text: &'static str) -> Response {
+    let mut response = plain_error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+    response.extensions_mut().insert(crate::ResponseError::new("core", kind, text));
+    response
+}
+
 /// The answer to a panic of a handler.
 pub(crate) fn panicked() -> Response {
-    let mut response = plain_error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
-    response.extensions_mut().insert(crate::ResponseError::new(
-        "core",
-        "panic",
-        "the handler panicked",
-    ));
-    response
+    unsendable("panic", "the handler panicked")
 }

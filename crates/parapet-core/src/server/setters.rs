@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::hooks::Guarded;
 use super::{ConnState, ConnectionError, ConnectionLayer, Http2, LocalReply, Server};
 use crate::trust::{ClientAddress, TrustProxy};
 use crate::{ConnInfo, ResponseError};
@@ -265,7 +266,7 @@ impl Server {
 
     /// Hears each change of a connection's state. Several can be added.
     pub fn push_conn_state(&mut self, f: impl Fn(&ConnInfo, ConnState) + Send + Sync + 'static) {
-        self.hooks.conn_state.push(Box::new(f));
+        self.hooks.conn_state.push(Guarded::new(Box::new(f)));
     }
 
     /// Hears why connections failed.
@@ -274,7 +275,7 @@ impl Server {
         mut self,
         f: impl Fn(&ConnInfo, &ConnectionError) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks.connection_error.push(Box::new(f));
+        self.hooks.connection_error.push(Guarded::new(Box::new(f)));
         self
     }
 
@@ -284,7 +285,7 @@ impl Server {
         mut self,
         f: impl Fn(&ConnInfo, &LocalReply) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks.local_reply.push(Box::new(f));
+        self.hooks.local_reply.push(Guarded::new(Box::new(f)));
         self
     }
 
@@ -294,7 +295,7 @@ impl Server {
         mut self,
         f: impl Fn(&ConnInfo, &ResponseError) + Send + Sync + 'static,
     ) -> Self {
-        self.hooks.error.push(Box::new(f));
+        self.hooks.error.push(Guarded::new(Box::new(f)));
         self
     }
 
@@ -302,7 +303,7 @@ impl Server {
     /// are trapped.
     #[must_use]
     pub fn on_ready(mut self, f: impl Fn(&[SocketAddr]) + Send + Sync + 'static) -> Self {
-        self.hooks.ready.push(Box::new(f));
+        self.hooks.ready.push(Guarded::new(Box::new(f)));
         self
     }
 }

@@ -1,6 +1,7 @@
 //! SIGTERM, SIGINT and SIGHUP.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,7 +30,12 @@ impl Signals {
             let mut hangup = signal(SignalKind::hangup())?;
             tokio::spawn(async move {
                 while hangup.recv().await.is_some() {
-                    super::notify::reloading(|| on_hangup());
+                    super::notify::reloading(|| {
+                        // The next signal is heard, and the service manager told that this one was, all the same.
+                        if catch_unwind(AssertUnwindSafe(|| on_hangup())).is_err() {
+                            tracing::error!(target: "parapet_core", "the callback of SIGHUP panicked");
+                        }
+                    });
                 }
             });
         }

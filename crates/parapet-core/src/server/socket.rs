@@ -167,6 +167,13 @@ impl WriteHalf {
         }
     }
 
+    /// Before a close between messages: `close_notify`, as far as it goes out at once. A socket says it by being closed.
+    pub(crate) fn farewell(&mut self, cx: &mut Context<'_>) {
+        if let Self::Shared(io) = self {
+            let _ = Pin::new(&mut *lock(io)).poll_shutdown(cx);
+        }
+    }
+
     /// Makes the close that follows a reset, so that a cut message cannot look whole. Nothing can be written any more.
     pub(crate) fn reset_on_close(&mut self) {
         if let Self::Tcp(half) = std::mem::replace(self, Self::Gone) {

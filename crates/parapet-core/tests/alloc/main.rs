@@ -17,6 +17,12 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 /// What connections cost.
 #[cfg(test)]
 mod server;
+/// What clients make the server hold that begin and do not go on.
+#[cfg(test)]
+mod slow;
+/// What hostile clients make the server hold, for a while.
+#[cfg(test)]
+mod soak;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -16,14 +16,14 @@ const GET: &[u8] = b"GET /index.html HTTP/1.1\r\nHost: www.example.org\r\nUser-A
     Accept: */*\r\nAccept-Encoding: gzip\r\nAccept-Language: en\r\nCookie: a=b\r\nReferer: /\r\n\r\n";
 
 /// A server that runs until it is dropped.
-struct Serving {
-    address: SocketAddr,
-    handle: ServerHandle,
+pub(super) struct Serving {
+    pub(super) address: SocketAddr,
+    pub(super) handle: ServerHandle,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Serving {
-    fn start(server: Server) -> Self {
+    pub(super) fn start(server: Server) -> Self {
         let (sender, receiver) = mpsc::channel();
         let handle = server.handle();
         let thread = thread::spawn(move || {
@@ -53,7 +53,7 @@ impl Drop for Serving {
 }
 
 /// Bytes held since `region` began.
-fn held(region: &Region<'_, std::alloc::System>) -> i64 {
+pub(super) fn held(region: &Region<'_, std::alloc::System>) -> i64 {
     let change = region.change();
     let held = i128::try_from(change.bytes_allocated).unwrap()
         - i128::try_from(change.bytes_deallocated).unwrap();
@@ -247,7 +247,7 @@ fn an_echo_of_ten_mebibytes_keeps_no_more_than_is_on_its_way() {
 }
 
 /// What the first connection leaves for ever (the runtime's own) is not counted.
-fn ask_and_close(server: &Serving) {
+pub(super) fn ask_and_close(server: &Serving) {
     let mut stream = server.connect();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();

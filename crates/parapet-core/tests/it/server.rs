@@ -1,6 +1,7 @@
 //! The server over real sockets: bytes in, bytes out.
 
 mod ages;
+mod callbacks;
 mod corpus;
 mod drain;
 mod errors;
@@ -24,3 +25,4 @@ mod tls;
 #[cfg(feature = "tls")]
 mod tls_clients;
 mod upgrade;
+mod workers;

@@ -21,13 +21,12 @@ use super::{
 };
 use crate::recycle;
 use crate::response::Abort;
-use crate::server::service::{Arrival, admit, forget_h2c};
+use crate::server::service::{Arrival, admit, forget_h2c, wrong_length};
 use crate::server::socket::WriteHalf;
 use crate::time::http_date_at;
 use crate::upgrade::{Offer, OfferKind, bad_upgrade};
 use crate::{
     Body, BodyError, Request, Response, ResponseError, ResponseFuture, ResponseHead, authority,
-    plain_error,
 };
 
 /// What the loop has to remember of a request until its answer is out.
@@ -257,14 +256,7 @@ impl Http1 {
             && let (Some(declared), Some(known)) = (declared, response.body().known_length())
             && declared != Ok(known)
         {
-            let mut answer =
-                plain_error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
-            answer.extensions_mut().insert(ResponseError::new(
-                "core",
-                "content_length",
-                "Content-Length of the response differs from its body",
-            ));
-            return self.replaced(response, answer);
+            return self.replaced(response, wrong_length());
         }
         response
     }

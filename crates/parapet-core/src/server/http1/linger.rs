@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{Http1, State, Step};
 
 /// What is still read of a request that nobody wants, so that its answer is not lost to a reset (RFC 9112 §9.6).
-const LINGER_BYTES: usize = 256 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(2);
+pub(crate) const LINGER_BYTES: usize = 256 * 1024;
+pub(crate) const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// How long, and how much.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ impl Http1 {
                 self.context.state(ConnState::Active);
             }
             match read.fill(cx) {
-                Poll::Ready(Ok(0)) => return Step::Done,
+                Poll::Ready(Ok(0)) => return self.leave(cx),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     let error = ConnectionError::Io(error.kind());
@@ -90,7 +90,7 @@ impl Http1 {
         };
         self.know_waker(cx);
         if service.handle.is_forced() || (reading.begun.is_none() && self.must_leave()) {
-            return Step::Done;
+            return self.leave(cx);
         }
         let first = self.context.conn.requests_served() == 0;
         let after = |from: Instant, timeout: Option<Duration>| {
@@ -140,12 +140,18 @@ impl Http1 {
                 self.refuse(Refusal::TIMEOUT, reading.begun.unwrap_or(idle_since))
             }
             // An end that was due is no failure.
-            "grace" | "max_connection_age" => Step::Done,
+            "grace" | "max_connection_age" => self.leave(cx),
             which => {
                 self.timed_out(which);
-                Step::Done
+                self.leave(cx)
             }
         }
+    }
+
+    /// Ends the connection between two messages.
+    fn leave(&mut self, cx: &mut Context<'_>) -> Step {
+        self.out.half.farewell(cx);
+        Step::Done
     }
 
     /// Whether an idle connection has to go now; notes from when on it has to.

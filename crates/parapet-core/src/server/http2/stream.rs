@@ -21,7 +21,9 @@ use tokio::time::Instant;
 use super::super::counted::Counts;
 use super::super::hooks::{ConnState, LocalReply};
 use super::super::progress::ProgressClock;
-use super::super::service::{Arrival, ConnContext, admit, bad_request, forget_h2c, panicked};
+use super::super::service::{
+    Arrival, ConnContext, admit, bad_request, forget_h2c, panicked, unsendable, wrong_length,
+};
 use super::super::stats::Count;
 use super::super::timer::LazyTimer;
 use super::exec::Queue;
@@ -260,8 +262,10 @@ fn finish_head(shared: &Shared, method: &Method, response: Response) -> Response
     let mut response = if status.is_informational() || response.body().is_tunnel() != connected {
         replace(shared, response, bad_upgrade())
     } else if differs(method, &response, declared.as_ref()) {
-        let answer = plain_error(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
-        replace(shared, response, answer)
+        replace(shared, response, wrong_length())
+    } else if response.headers().values().any(has_blank_end) {
+        let text = "a field value of the response begins or ends with a blank";
+        replace(shared, response, unsendable("field_value", text))
     } else {
         response
     };
@@ -294,6 +298,11 @@ fn differs(method: &Method, response: &Response, declared: Option<&HeaderValue>)
         }
         _ => false,
     }
+}
+
+/// What RFC 9113 §8.2.1 forbids of what a `HeaderValue` may hold: the client would take the response for malformed.
+fn has_blank_end(value: &HeaderValue) -> bool {
+    matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t'])
 }
 
 fn replace(shared: &Shared, response: Response, answer: Response) -> Response {

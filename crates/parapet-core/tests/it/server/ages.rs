@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use parapet_core::{BoxFuture, BoxIo, ConnectionLayer, LayerError};
 use parapet_core::{ConnMeta, Connections, Server, handler_fn};
 use parapet_testkit::{FrameClient, RawClient, kind};
 use tokio::io::{DuplexStream, duplex};
@@ -125,4 +127,63 @@ async fn half_a_hello_is_closed_while_a_hundred_others_are_served() {
     assert!(begin.elapsed() < Duration::from_secs(1), "nobody waited for a timer");
     assert_eq!(half.rest().await, b"");
     assert!(near(begin.elapsed(), Duration::from_secs(10)), "{:?}", begin.elapsed());
+}
+
+/// Stands still for nine seconds.
+#[cfg(feature = "tls")]
+struct Slow;
+
+#[cfg(feature = "tls")]
+impl ConnectionLayer for Slow {
+    fn call<'a>(
+        &'a self,
+        io: BoxIo,
+        _meta: &'a mut ConnMeta,
+    ) -> BoxFuture<'a, Result<BoxIo, LayerError>> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            Ok(io)
+        })
+    }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_slow_in_every_phase_has_twenty_seconds_in_all() {
+    use super::tls::{config, handshake};
+    let server = Server::frontend().modify_connection(Slow).tls(config(&["a"]));
+    let connections = server.into_connections().unwrap();
+    let begin = Instant::now();
+    let stream = connect(&connections);
+    // The layer has nine seconds, the handshake nine of its ten, the head two of its ten.
+    tokio::time::sleep(Duration::from_secs(18)).await;
+    let mut peer = RawClient::over(handshake(stream, "a", &[]).await);
+    peer.send("GET / HT").await;
+    assert_eq!(peer.rest().await, b"");
+    assert!(near(begin.elapsed(), Duration::from_secs(20)), "{:?}", begin.elapsed());
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test(start_paused = true)]
+async fn an_idle_tls_connection_ends_with_close_notify() {
+    use super::tls::{config, handshake};
+    let server = Server::frontend().idle_timeout(Duration::from_secs(5)).tls(config(&["a"]));
+    let connections = server.handler(handler_fn(|_| async { "ok" })).into_connections().unwrap();
+    let mut peer = RawClient::over(handshake(connect(&connections), "a", &[]).await);
+    peer.send(GET).await;
+    assert_eq!(peer.answer().await.text(), "ok");
+    // At its end, and at the client's own.
+    assert!(peer.ends_well().await);
+    let mut peer = RawClient::over(handshake(connect(&connections), "a", &[]).await);
+    peer.send(GET).await;
+    assert_eq!(peer.answer().await.text(), "ok");
+    peer.half_close().await;
+    assert!(peer.ends_well().await);
+    // HTTP/2 says GOAWAY before it.
+    let stream = handshake(connect(&connections), "a", &["h2"]).await;
+    let (mut client, _) = FrameClient::handshake(RawClient::over(stream), &[]).await;
+    client.get(1, "/").await;
+    assert_eq!(client.response().await.0, 200);
+    let goaway = client.answer().await.unwrap();
+    assert_eq!((goaway.kind, goaway.code()), (kind::GOAWAY, Some(0)));
 }

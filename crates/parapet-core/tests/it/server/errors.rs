@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parapet_core::{Error, Http2, Listen, Server};
 use parapet_testkit::free_port;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 #[test]
 fn each_flaw_has_its_error_and_exit_code() {
@@ -54,6 +55,42 @@ fn each_flaw_has_its_error_and_exit_code() {
         let error = server.bind().unwrap_err();
         assert!(is(&error), "{name}: {error:?}");
         assert_eq!(error.exit_code(), code, "{name}");
+    }
+}
+
+#[test]
+fn an_address_that_is_not_ours_to_take_is_an_error() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o500)).unwrap();
+    let path = folder.path().join("socket");
+    // On a thread that gives away what lets root pass.
+    let bound = std::thread::spawn(move || {
+        let none = CapabilitySet::empty();
+        let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+        set_capabilities(None, none).unwrap();
+        Server::new().listen(Listen::unix(path)).bind()
+    });
+    let error = bound.join().unwrap().unwrap_err();
+    let Error::Bind { source, .. } = error else { panic!("{error:?}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::PermissionDenied);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn certificates_and_roots_that_cannot_be_used_are_errors() {
+    use parapet_core::{CertStore, ClientAuth, TlsConfig, TlsErrorKind};
+    let none = || TlsConfig::new(CertStore::from_certs([]));
+    let rootless = super::tls::config(&["a"]).client_auth(ClientAuth::Require(Vec::new()));
+    let listen = Listen::tcp(([127, 0, 0, 1], 0).into());
+    for (server, kind) in [
+        (Server::new().tls(none()).listen(listen.clone()), TlsErrorKind::NoCertificate),
+        (Server::new().listen(listen.clone().tls(none())), TlsErrorKind::NoCertificate),
+        (Server::new().tls(rootless).listen(listen), TlsErrorKind::Roots),
+    ] {
+        let error = server.bind().unwrap_err();
+        assert_eq!(error.exit_code(), 78);
+        assert!(matches!(error, Error::Tls { kind: found, .. } if found == kind), "{error:?}");
     }
 }
 

@@ -12,7 +12,7 @@ use parapet_core::{
 use parapet_testkit::{Frame, FrameClient, flag, kind, literals, pseudo, setting};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use super::peer::{Peer, Serving, counting, serve};
 
@@ -377,6 +377,44 @@ async fn aborted_and_failed_answers_reset_their_stream() {
             assert_eq!(code, 2, "INTERNAL_ERROR");
             break;
         }
+    }
+}
+
+#[tokio::test]
+async fn what_http2_cannot_carry_becomes_an_error_that_is_told() {
+    let handler = handler_fn(|request: Request| async move {
+        let mut response = Response::new(Body::full("hello"));
+        let (name, value) = match request.uri().path() {
+            "/length" => ("content-length", "4"),
+            "/front" => ("x", " a"),
+            "/back" => ("x", "a\t"),
+            "/blank" => ("x", " "),
+            "/inside" => ("x", "a b"),
+            _ => ("x", ""),
+        };
+        response.headers_mut().insert(name, value.parse().unwrap());
+        response
+    });
+    let (told, mut hears) = mpsc::unbounded_channel();
+    let server = Server::backend().handler(handler).on_error(move |_, error| {
+        let _ = told.send(error.kind());
+    });
+    let server = serve(server).await;
+    let (mut client, _) = FrameClient::connect(server.address).await;
+    let mut stream = 1;
+    for (path, kind) in [
+        ("/length", Some("content_length")),
+        ("/front", Some("field_value")),
+        ("/back", Some("field_value")),
+        ("/blank", Some("field_value")),
+        ("/inside", None),
+        ("/empty", None),
+    ] {
+        client.get(stream, path).await;
+        let expected = if kind.is_some() { 500 } else { 200 };
+        assert_eq!(client.response().await.0, expected, "{path}");
+        assert_eq!(hears.try_recv().ok(), kind, "{path}");
+        stream += 2;
     }
 }
 

@@ -8,6 +8,7 @@ use parapet_core::{
     Request, Server, handler_fn,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::peer::{Peer, serve};
@@ -140,6 +141,74 @@ async fn more_connections_than_allowed_wait_and_idle_ones_make_room() {
     third.send(request).await;
     assert_eq!(third.answer().await.text(), "ok");
     assert_eq!(first.rest().await, b"", "the oldest idle connection made room");
+}
+
+#[tokio::test]
+async fn an_idle_connection_stays_while_nobody_wants_its_place() {
+    let server = serve(Server::new().max_connections(2).handler(handler_fn(|_| async { "ok" })));
+    let server = server.await;
+    let mut peers = Vec::new();
+    for _ in 0..4 {
+        // Idle before the last place is taken, and after.
+        if peers.len() < 2 {
+            peers.push(Peer::connect(server.address).await);
+        }
+        for peer in &mut peers {
+            peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            assert_eq!(peer.answer().await.text(), "ok");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_has_it_as_soon_as_another_falls_idle() {
+    let (begins, mut begun) = mpsc::unbounded_channel();
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let handler = handler_fn(move |request: Request| {
+        let (begins, wait) = (begins.clone(), Arc::clone(&wait));
+        async move {
+            if request.uri().path() == "/wait" {
+                begins.send(()).unwrap();
+                wait.notified().await;
+            }
+            "ok"
+        }
+    });
+    let server = serve(Server::new().max_connections(2).handler(handler)).await;
+    let mut peers = [Peer::connect(server.address).await, Peer::connect(server.address).await];
+    for peer in &mut peers {
+        peer.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        begun.recv().await.unwrap();
+    }
+    // Both places are taken, and neither is idle.
+    let mut third = Peer::connect(server.address).await;
+    third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    go.notify_one();
+    assert_eq!(third.answer().await.text(), "ok");
+    // The first to wait was answered, and has left since.
+    let [mut first, mut second] = peers;
+    assert_eq!(first.answer().await.text(), "ok");
+    assert_eq!(first.rest().await, b"");
+    go.notify_one();
+    assert_eq!(second.answer().await.text(), "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_take_as_long_as_it_likes() {
+    let server = Server::frontend().handler(handler_fn(|_| async {
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        "late"
+    }));
+    let connections = server.into_connections().unwrap();
+    let (mut client, io) = duplex(1024);
+    tokio::spawn(connections.serve(io, ConnMeta::new(None)));
+    let begin = Instant::now();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut bytes = [0; 12];
+    client.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"HTTP/1.1 200");
+    assert!(near(begin.elapsed(), 3600), "{:?}", begin.elapsed());
 }
 
 /// Tells the server that every client has this address.

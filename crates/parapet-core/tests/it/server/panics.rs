@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Frame;
 use parapet_core::{
     Body, BoxFuture, BoxIo, ConnMeta, ConnectionLayer, LayerError, Request, Response, Serve,
-    Server, handler_fn,
+    Server, TrustProxy, handler_fn,
 };
 use parapet_testkit::{FrameClient, kind};
 
@@ -192,4 +192,73 @@ async fn a_panic_in_a_connection_layer_ends_that_connection() {
     let mut second = Peer::connect(server.address).await;
     second.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(second.answer().await.text(), "ok");
+}
+
+#[tokio::test]
+async fn a_panic_in_any_hook_changes_nothing() {
+    let server = Server::new()
+        .addr("127.0.0.1:0")
+        .handler(handler_fn(|_| async { "ok" }))
+        .first_byte_timeout(std::time::Duration::from_millis(50))
+        .on_ready(|_| panic!("on purpose: ready"))
+        .on_local_reply(|_, _| panic!("on purpose: local reply"))
+        .on_connection_error(|_, _| panic!("on purpose: connection error"));
+    let bound = server.bind().unwrap();
+    let address = bound.local_addrs()[0];
+    tokio::spawn(bound.serve());
+    let mut peer = Peer::connect(address).await;
+    peer.send("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(peer.answer().await.text(), "Bad Request\n");
+    assert!(peer.ends_well().await);
+    // Its silence ends in the hook of errors.
+    let mut silent = Peer::connect(address).await;
+    assert!(silent.ends_well().await);
+    let mut peer = Peer::connect(address).await;
+    peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(peer.answer().await.text(), "ok");
+}
+
+#[tokio::test]
+async fn a_panic_in_the_judgement_of_a_peer_ends_that_connection() {
+    let asked = AtomicUsize::new(0);
+    let trust = TrustProxy::from_fn(move |_| {
+        assert!(asked.fetch_add(1, Ordering::SeqCst) > 0, "on purpose: trust");
+        false
+    });
+    let server = serve(Server::new().trust_proxy(trust).handler(handler_fn(|_| async { "ok" })));
+    let server = server.await;
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut first = Peer::connect(server.address).await;
+    first.send(get).await;
+    assert_eq!(first.rest().await, b"");
+    let mut second = Peer::connect(server.address).await;
+    second.send(get).await;
+    assert_eq!(second.answer().await.text(), "ok");
+    let total = server.handle.stats().total;
+    assert_eq!((total.accepted, total.open()), (2, 1), "{total:?}");
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_panic_in_a_certificate_resolver_ends_that_connection() {
+    use parapet_core::{Certificate, ClientHello, ResolveCertificate};
+    use tokio::net::TcpStream;
+
+    struct BadResolver;
+    impl ResolveCertificate for BadResolver {
+        fn resolve<'a>(&'a self, _: &'a ClientHello) -> BoxFuture<'a, Option<Certificate>> {
+            panic!("on purpose: resolver")
+        }
+    }
+
+    let config = super::tls::config(&["a"]).resolver(BadResolver);
+    let server = serve(Server::new().tls(config).handler(handler_fn(|_| async { "ok" }))).await;
+    let name = |name| rustls_pki_types::ServerName::try_from(name).unwrap();
+    let connector = super::tls::connector(&[]);
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    assert!(connector.connect(name("b"), stream).await.is_err());
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut peer = Peer::over(connector.connect(name("a"), stream).await.unwrap());
+    peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(peer.answer().await.text(), "ok");
 }

@@ -1,19 +1,24 @@
 //! Two real processes, one after the other: hand-over of listeners, and what the service manager hears.
 
 use std::ffi::OsStr;
+use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parapet_core::{Error, Server};
-use parapet_testkit::RawClient;
+use parapet_testkit::{RawClient, free_port};
 use rustix::process::Signal;
-use tokio::net::UnixStream;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::peer::Peer;
-use super::run::{HANDOVER, HANGS, Running, socket_path};
+use super::run::{HANDOVER, HANGS, LISTEN, REUSE_PORT, Running, say, socket_path};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+/// Restarts of the overlap.
+const ROUNDS: usize = 5;
 
 fn with_handover(path: &Path, workers: u64, socket: u64) -> Running {
     Running::start_with(60_000, 20_000, workers, socket, &[(HANDOVER, path.as_os_str())])
@@ -68,6 +73,77 @@ async fn restarts_under_load_lose_no_request() {
     old.ends_well();
     assert!(!path.exists() && !socket_path(socket).exists(), "both files are removed at the end");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+/// A new connection and its first answer; `Err`: it was reset, which the system does to a handshake that was in flight on a
+/// listener that closes.
+async fn first_answer(address: SocketAddr) -> io::Result<Option<Peer>> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(GET.as_bytes()).await?;
+    if stream.peek(&mut [0]).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let mut peer = Peer::over(stream);
+    let answer = peer.answer().await;
+    assert_eq!(answer.text(), "ok");
+    Ok((answer.field("connection") != Some("close")).then_some(peer))
+}
+
+/// Asks on connections that are kept as long as they are; gives the answers on kept ones, and how many new connections
+/// were lost.
+async fn stay(address: SocketAddr, leave: Arc<AtomicBool>) -> (usize, usize) {
+    let (mut served, mut lost) = (0, 0);
+    while !leave.load(Ordering::SeqCst) {
+        let mut kept = first_answer(address).await.unwrap_or_else(|_| {
+            lost += 1;
+            None
+        });
+        while let Some(mut peer) = kept.take_if(|_| !leave.load(Ordering::SeqCst)) {
+            peer.send(GET).await;
+            let answer = peer.answer().await;
+            assert_eq!(answer.text(), "ok");
+            served += 1;
+            if answer.field("connection") != Some("close") {
+                kept = Some(peer);
+            }
+        }
+    }
+    (served, lost)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_overlap_on_one_port_lose_no_request_of_a_kept_connection() {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let listen = address.to_string();
+    let environment = [(REUSE_PORT, OsStr::new("1")), (LISTEN, OsStr::new(&listen))];
+    let start = || Running::start_with(200, 20_000, 2, 0, &environment);
+    let mut old = start();
+    assert_eq!(old.address, address);
+    let leave = Arc::new(AtomicBool::new(false));
+    let load: Vec<_> = (0..6).map(|_| tokio::spawn(stay(address, Arc::clone(&leave)))).collect();
+    for _ in 0..ROUNDS {
+        let new = start();
+        old.signal(Signal::TERM);
+        old.ends_well();
+        old = new;
+    }
+    leave.store(true, Ordering::SeqCst);
+    let mut all_lost = 0;
+    for task in load {
+        let (served, lost) = task.await.unwrap();
+        assert!(served > ROUNDS, "{served}");
+        all_lost += lost;
+    }
+    let migrates = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_migrate_req");
+    if migrates.is_ok_and(|setting| setting.trim() == "1") {
+        assert_eq!(all_lost, 0, "new connections");
+    } else {
+        say(&format!(
+            "net.ipv4.tcp_migrate_req is not 1 here: kept connections are asserted alone; of the new ones {all_lost} were lost"
+        ));
+    }
+    old.signal(Signal::INT);
+    old.ends_well();
 }
 
 #[tokio::test]

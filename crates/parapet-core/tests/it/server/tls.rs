@@ -1,10 +1,10 @@
 //! TLS, Unix and plain listeners through the server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use parapet_core::{
-    Body, BodyError, Bound, Error, Listen, Request, RequestExt as _, Response, SelfSign, Server,
-    TlsConfig, TrustProxy, generate_self_sign_certificate, handler_fn,
+    Body, BodyError, Bound, ConnMeta, Error, Listen, Request, RequestExt as _, Response, SelfSign,
+    Server, TlsConfig, TrustProxy, generate_self_sign_certificate, handler_fn,
 };
 use parapet_testkit::{FrameClient, RawClient};
 use rustls::client::WantsClientCert;
@@ -14,7 +14,7 @@ use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -22,9 +22,9 @@ use tokio_rustls::client::TlsStream;
 
 use super::peer::{Peer, serve};
 
-/// Who is at the other end is no question here.
+/// Who is at the other end is no question here; what is stapled to the certificate is kept.
 #[derive(Debug)]
-struct Anybody(CryptoProvider);
+struct Anybody(CryptoProvider, Arc<Mutex<Vec<u8>>>);
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
@@ -32,9 +32,10 @@ impl ServerCertVerifier for Anybody {
         _: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
-        _: &[u8],
+        staple: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.1.lock().unwrap() = staple.to_vec();
         Ok(ServerCertVerified::assertion())
     }
 
@@ -97,12 +98,20 @@ pub(super) fn connector(alpn: &[&str]) -> TlsConnector {
 pub(super) fn client(
     versions: &[&'static SupportedProtocolVersion],
 ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    stapled_client(versions, &Arc::default())
+}
+
+/// The same; what the server staples goes to `staple`.
+pub(super) fn stapled_client(
+    versions: &[&'static SupportedProtocolVersion],
+    staple: &Arc<Mutex<Vec<u8>>>,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = aws_lc_rs::default_provider();
     ClientConfig::builder_with_provider(Arc::new(provider.clone()))
         .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_custom_certificate_verifier(Arc::new(Anybody(provider, Arc::clone(staple))))
 }
 
 fn facts() -> parapet_core::Handler {
@@ -178,6 +187,27 @@ async fn plain_http_on_the_tls_port_is_told_so() {
     let mut peer = Peer::connect(server.address).await;
     peer.send("\u{1}\u{2}nonsense that is long enough to be judged").await;
     assert_eq!(peer.rest().await, b"");
+}
+
+#[tokio::test]
+async fn a_long_plain_request_on_the_tls_port_is_read_so_that_its_answer_arrives() {
+    let connections = Server::frontend().tls(config(&["a"])).into_connections().unwrap();
+    let (client, io) = tokio::io::duplex(1024);
+    tokio::spawn(connections.serve(io, ConnMeta::new(None)));
+    let (mut read, mut write) = tokio::io::split(client);
+    let long = "a".repeat(100 * 1024);
+    let mut answer = String::new();
+    // Closed with bytes unread, a socket sends a reset, which may overtake the answer.
+    let (sent, read) = tokio::join!(
+        async {
+            write.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nX: ").await?;
+            write.write_all(long.as_bytes()).await?;
+            write.shutdown().await
+        },
+        read.read_to_string(&mut answer)
+    );
+    assert!(sent.is_ok() && read.is_ok(), "{sent:?} {read:?}");
+    assert!(answer.starts_with("HTTP/1.0 400 Bad Request\r\n"), "{answer}");
 }
 
 #[tokio::test]
