@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use parapet_core::RequestHead;
+use parapet_core::{Body, RequestHead};
 
-use crate::scheme::{Check, Denial, Scheme};
+use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error};
 
 /// Several schemes on one route: the first whose credentials are present decides, and a 401 carries the challenges of all.
@@ -50,7 +50,7 @@ impl Scheme for AnyOf {
                 Check::Now(Err(denial)) if is_missing(&denial) => {}
                 // A scheme that has to wait may yet find no credentials: those behind it get ready too, since the head is
                 // here now only.
-                check @ Check::Later(_) => later.push(check),
+                check @ (Check::Later(_) | Check::WithBody(_)) => later.push(check),
                 check @ Check::Now(_) => {
                     later.push(check);
                     break;
@@ -60,18 +60,10 @@ impl Scheme for AnyOf {
         if later.len() < 2 {
             return later.pop().unwrap_or(Check::Now(Err(Denial::missing())));
         }
-        Check::Later(Box::pin(async move {
-            for check in later {
-                let checked = match check {
-                    Check::Now(checked) => checked,
-                    Check::Later(check) => check.await,
-                };
-                if !matches!(&checked, Err(denial) if is_missing(denial)) {
-                    return checked;
-                }
-            }
-            Err(Denial::missing())
-        }))
+        if !later.iter().any(|check| matches!(check, Check::WithBody(_))) {
+            return Check::Later(Box::pin(async move { first(later, Body::empty()).await.1 }));
+        }
+        Check::WithBody(Box::new(move |body| Box::pin(first(later, body))))
     }
 
     fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
@@ -83,6 +75,25 @@ impl Scheme for AnyOf {
     fn own_fields(&self) -> &[HeaderName] {
         &self.own
     }
+}
+
+/// What the first that finds credentials says. The body is read only when its turn comes to one that wants it.
+async fn first(checks: Vec<Check>, mut body: Body) -> (Body, Checked) {
+    for check in checks {
+        let checked = match check {
+            Check::Now(checked) => checked,
+            Check::Later(check) => check.await,
+            Check::WithBody(check) => {
+                let (back, checked) = check(body).await;
+                body = back;
+                checked
+            }
+        };
+        if !matches!(&checked, Err(denial) if is_missing(denial)) {
+            return (body, checked);
+        }
+    }
+    (body, Err(Denial::missing()))
 }
 
 fn is_missing(denial: &Denial) -> bool {

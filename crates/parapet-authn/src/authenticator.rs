@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Request as HttpRequest, StatusCode};
 use parapet_core::{
-    Handler, Middleware, Request, RequestExt, RequestHead, Response, ResponseError, ResponseFuture,
-    Serve, plain_error,
+    Body, Handler, Middleware, Request, RequestExt, RequestHead, Response, ResponseError,
+    ResponseFuture, Serve, plain_error,
 };
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::{AuthError, AuthEvent, Error, Grant, Outcome, Reason};
 /// Checks each request once, before it reaches the next handler: the middleware that every scheme builds, and the base
 /// for own schemes.
 ///
-/// The check sees the head; the body is not touched. A success applies the grant and goes on. A refusal is answered here;
+/// The check sees the head; the body is not touched, but by `Forward::include_body`. A success applies the grant and goes on. A refusal is answered here;
 /// a check that panics is answered with 500. There is no way to build one that checks nothing.
 ///
 /// ```
@@ -148,6 +148,18 @@ impl Serve for Guarded {
                 let (inner, next) = (Arc::clone(&self.inner), self.next.clone());
                 ResponseFuture::new(async move {
                     let checked = AssertUnwindSafe(check).catch_unwind().await.ok();
+                    let request = HttpRequest::from_parts(head, body);
+                    inner.decide(checked, request, &next, started).await
+                })
+            }
+            Ok(Check::WithBody(check)) => {
+                let (inner, next) = (Arc::clone(&self.inner), self.next.clone());
+                ResponseFuture::new(async move {
+                    let check = AssertUnwindSafe(async move { check(body).await });
+                    let (body, checked) = match check.catch_unwind().await {
+                        Ok((body, checked)) => (body, Some(checked)),
+                        Err(_) => (Body::empty(), None),
+                    };
                     let request = HttpRequest::from_parts(head, body);
                     inner.decide(checked, request, &next, started).await
                 })

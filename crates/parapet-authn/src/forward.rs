@@ -2,22 +2,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RANGE, SET_COOKIE, TRAILER,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use parapet_core::{Body, Handler, RequestExt, RequestHead, Response, ResponseError, plain_error};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use parapet_core::{
+    Body, Handler, Request, RequestExt, RequestHead, Response, ResponseError, plain_error,
+};
 use parapet_header::{
     X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_METHOD, X_FORWARDED_PROTO, X_FORWARDED_URI,
     first_str, strip_hop_by_hop,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::client::{absolute, default_client};
 use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
 
+mod content;
 mod decisions;
 mod idle;
 
@@ -26,7 +30,7 @@ use self::decisions::Decisions;
 /// An external auth server decides: settings of the check, made an [`Authenticator`] by [`build`](Self::build).
 ///
 /// The server gets `GET url` with the client's header fields and answers 2xx for yes. Any other answer, redirects to a
-/// login page too, goes to the client as it is.
+/// login page too, goes to the client as it is. It gets no body, unless [`include_body`](Self::include_body) says so.
 #[derive(Clone)]
 pub struct Forward {
     url: String,
@@ -38,6 +42,7 @@ pub struct Forward {
     set_cookie: bool,
     subject_header: Option<String>,
     cache_by: Vec<String>,
+    include_body: Option<usize>,
 }
 
 impl Forward {
@@ -53,6 +58,7 @@ impl Forward {
             set_cookie: false,
             subject_header: None,
             cache_by: Vec::new(),
+            include_body: None,
         }
     }
 
@@ -121,6 +127,23 @@ impl Forward {
         self
     }
 
+    /// Sends the content of the request along, up to `max` bytes, for auth servers that check signatures of bodies. The
+    /// question is a `POST` then, since content means nothing in a `GET` (RFC 9110 §9.3.1), with `Content-Type` and
+    /// `Content-Encoding` of the request; its method is in `X-Forwarded-Method` as ever. Default: none is sent.
+    ///
+    /// A longer body is answered with 413 and nobody is asked: an announced length before a byte of it is read, and
+    /// without `100 Continue` for those who wait for one. What the auth server allows goes on as it came, trailers and
+    /// framing included; trailers are not shown to the auth server. A body that breaks off or breaks its framing is 400,
+    /// one that stalls 408.
+    ///
+    /// Each request holds its content in memory until it is sent on. A body that was buffered before is not copied.
+    /// CONNECT has no content (RFC 9110 §9.3.6).
+    #[must_use]
+    pub fn include_body(mut self, max: usize) -> Self {
+        self.include_body = Some(max);
+        self
+    }
+
     /// Makes the authenticator.
     ///
     /// # Errors
@@ -132,6 +155,9 @@ impl Forward {
         }
         if self.max_in_flight == 0 {
             return Err(Error::ZeroLimit("max_in_flight"));
+        }
+        if self.include_body == Some(0) {
+            return Err(Error::ZeroLimit("include_body"));
         }
         let mut own_fields = names(&self.response_headers)?;
         let subject_header = self.subject_header.as_deref().map(name).transpose()?;
@@ -150,6 +176,7 @@ impl Forward {
                 set_cookie: self.set_cookie,
                 subject_header,
                 decisions: (!cache_by.is_empty()).then(|| Decisions::new(cache_by)),
+                include_body: self.include_body,
             }),
             own_fields,
         }))
@@ -162,6 +189,7 @@ impl fmt::Debug for Forward {
             .field("timeout", &self.timeout)
             .field("request_headers", &self.request_headers)
             .field("response_headers", &self.response_headers)
+            .field("include_body", &self.include_body)
             .finish_non_exhaustive()
     }
 }
@@ -189,6 +217,8 @@ struct Inner {
     set_cookie: bool,
     subject_header: Option<HeaderName>,
     decisions: Option<Decisions>,
+    /// Most bytes of content that go along.
+    include_body: Option<usize>,
 }
 
 impl Scheme for ForwardCheck {
@@ -197,23 +227,34 @@ impl Scheme for ForwardCheck {
     }
 
     fn check(&self, head: &RequestHead) -> Check {
-        let key = self.inner.decisions.as_ref().map(|decisions| decisions.key(head));
-        if let (Some(decisions), Some(key)) = (&self.inner.decisions, &key)
-            && let Some(grant) = decisions.get(key)
+        let inner = Arc::clone(&self.inner);
+        let key = inner.decisions.as_ref().map(|decisions| decisions.key(head));
+        if let Some(max) = inner.include_body
+            && head.method != Method::CONNECT
         {
-            return Check::Now(Ok(grant.cached(true)));
+            // The cheap refusal first; the place itself is taken when there is something to ask: clients that are slow to
+            // send must not keep the others out.
+            if inner.slots.available_permits() == 0 {
+                return Check::Now(Err(unavailable(Reason::Overloaded)));
+            }
+            let request = inner.request(head);
+            return Check::WithBody(Box::new(move |body| {
+                Box::pin(async move {
+                    match content::read(body, max).await {
+                        Ok((content, body)) => (body, inner.ask_about(request, content, key).await),
+                        Err(failure) => (Body::empty(), Err(failure.into())),
+                    }
+                })
+            }));
         }
-        let Ok(slot) = Arc::clone(&self.inner.slots).try_acquire_owned() else {
+        if let Some(grant) = inner.remembered(key.as_deref()) {
+            return Check::Now(Ok(grant));
+        }
+        let Ok(slot) = Arc::clone(&inner.slots).try_acquire_owned() else {
             return Check::Now(Err(unavailable(Reason::Overloaded)));
         };
-        let request = self.inner.request(head);
-        let inner = Arc::clone(&self.inner);
-        Check::Later(Box::pin(async move {
-            let _held = slot;
-            // Dropping this future, because the client left, cancels the request to the auth server.
-            let answer = timeout(inner.timeout, inner.client.serve(request)).await;
-            inner.judge(answer.ok(), key).await
-        }))
+        let request = inner.request(head);
+        Check::Later(Box::pin(async move { inner.ask(request, key, slot).await }))
     }
 
     fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
@@ -229,12 +270,47 @@ const DRAIN: usize = 64 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 impl Inner {
-    fn request(&self, head: &RequestHead) -> http::Request<Body> {
-        let mut request = http::Request::new(Body::empty());
+    /// A question with content: an answer holds for this content alone.
+    async fn ask_about(
+        &self,
+        mut request: Request,
+        content: Bytes,
+        key: Option<Vec<u8>>,
+    ) -> Checked {
+        let key = key.map(|key| decisions::with_content(&key, &content));
+        if let Some(grant) = self.remembered(key.as_deref()) {
+            return Ok(grant);
+        }
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return Err(unavailable(Reason::Overloaded));
+        };
+        *request.body_mut() = Body::full(content);
+        self.ask(request, key, slot).await
+    }
+
+    /// Dropping this future, because the client left, cancels the request to the auth server.
+    async fn ask(
+        &self,
+        request: Request,
+        key: Option<Vec<u8>>,
+        _slot: OwnedSemaphorePermit,
+    ) -> Checked {
+        let answer = timeout(self.timeout, self.client.serve(request)).await;
+        self.judge(answer.ok(), key).await
+    }
+
+    fn remembered(&self, key: Option<&[u8]>) -> Option<Grant> {
+        Some(self.decisions.as_ref()?.get(key?)?.cached(true))
+    }
+
+    fn request(&self, head: &RequestHead) -> Request {
+        let mut request = Request::new(Body::empty());
+        let with_content = self.include_body.is_some();
+        *request.method_mut() = if with_content { Method::POST } else { Method::GET };
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = match &self.request_headers {
             Some(names) => chosen(&head.headers, names),
-            None => described(&head.headers),
+            None => described(&head.headers, with_content),
         };
         let headers = request.headers_mut();
         let text = |text: &str| HeaderValue::from_str(text).ok();
@@ -307,14 +383,16 @@ fn chosen(from: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
     to
 }
 
-/// What a request without a body on another connection may carry.
-fn described(from: &HeaderMap) -> HeaderMap {
+/// What a request of another method on another connection may carry.
+fn described(from: &HeaderMap, with_content: bool) -> HeaderMap {
     let mut to = from.clone();
     strip_hop_by_hop(&mut to);
+    if !with_content {
+        to.remove(CONTENT_ENCODING);
+        to.remove(CONTENT_TYPE);
+    }
     for name in [
-        CONTENT_ENCODING,
         CONTENT_LENGTH,
-        CONTENT_TYPE,
         EXPECT,
         HOST,
         RANGE,

@@ -1,5 +1,5 @@
 use http::{HeaderName, HeaderValue, StatusCode};
-use parapet_core::{BoxFuture, RequestHead, Response};
+use parapet_core::{Body, BoxFuture, RequestHead, Response};
 
 use crate::{AuthError, Grant, Reason};
 
@@ -26,7 +26,11 @@ pub(crate) type Checked = Result<Grant, Denial>;
 pub(crate) enum Check {
     Now(Checked),
     Later(BoxFuture<'static, Checked>),
+    /// Looks at the body too, and gives it back as it came.
+    WithBody(WithBody),
 }
+
+pub(crate) type WithBody = Box<dyn FnOnce(Body) -> BoxFuture<'static, (Body, Checked)> + Send>;
 
 /// A refusal: what the client gets follows from the error, what the operator learns from the reason.
 #[derive(Debug)]

@@ -20,6 +20,10 @@ mod forward;
 #[cfg(test)]
 #[cfg(feature = "htpasswd")]
 mod htpasswd;
+/// Bodies that the auth server sees too, over real sockets.
+#[cfg(test)]
+#[cfg(feature = "forward")]
+mod include_body;
 /// Opaque tokens.
 #[cfg(test)]
 #[cfg(feature = "introspection")]
