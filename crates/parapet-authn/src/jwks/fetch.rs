@@ -34,13 +34,16 @@ pub(super) enum Place {
     },
 }
 
+/// For the log: without the query, in which keys to interfaces lie.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => url.fmt(f),
+        let url = match self {
+            Self::Url(url) => url,
             #[cfg(feature = "oidc")]
-            Self::Discovery { document, .. } => document.fmt(f),
-        }
+            Self::Discovery { document, .. } => document,
+        };
+        let authority = url.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        write!(f, "{}://{authority}{}", url.scheme_str().unwrap_or_default(), url.path())
     }
 }
 

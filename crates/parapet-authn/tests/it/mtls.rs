@@ -40,7 +40,7 @@ fn ia5(text: &str) -> Ia5String {
 }
 
 /// Status and what the backend saw, for a client with these names (`None`: no certificate).
-async fn call(
+pub(crate) async fn call(
     check: ClientCert,
     names: Option<Vec<SanType>>,
 ) -> (u16, Option<parapet_core::RequestHead>) {
