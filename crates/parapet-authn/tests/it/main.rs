@@ -16,6 +16,9 @@ mod beyond;
 #[cfg(test)]
 #[cfg(feature = "forward")]
 mod forward;
+/// The corpus of the fuzz target `jws`, and inputs near it.
+#[cfg(test)]
+mod fuzz_corpus;
 /// Password files.
 #[cfg(test)]
 #[cfg(feature = "htpasswd")]
@@ -32,6 +35,9 @@ mod introspection;
 #[cfg(test)]
 #[cfg(feature = "jwks")]
 mod jwks;
+/// Any bytes as a token.
+#[cfg(test)]
+mod jws;
 /// JWTs with static keys.
 #[cfg(test)]
 mod jwt;
