@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use parapet_core::{Body, RequestHead};
 
 use crate::scheme::{Check, Checked, Denial, Scheme};
@@ -66,7 +66,7 @@ impl Scheme for AnyOf {
         Check::WithBody(Box::new(move |body| Box::pin(first(later, body))))
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
         for scheme in self.schemes.iter() {
             scheme.challenges(error, into);
         }

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use parapet_core::{RequestExt, RequestHead};
 use parapet_header::quoted;
 use x509_parser::extensions::GeneralName;
@@ -77,7 +77,7 @@ impl Scheme for Certificates {
         })
     }
 
-    fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
+    fn challenges(&self, _: &AuthError, _: &mut HeaderMap) {}
 
     fn own_fields(&self) -> &[HeaderName] {
         &self.header

@@ -257,7 +257,7 @@ impl Scheme for ForwardCheck {
         Check::Later(Box::pin(async move { inner.ask(request, key, slot).await }))
     }
 
-    fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
+    fn challenges(&self, _: &AuthError, _: &mut HeaderMap) {}
 
     fn own_fields(&self) -> &[HeaderName] {
         &self.own_fields

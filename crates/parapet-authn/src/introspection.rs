@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use parapet_core::{Body, Handler, RequestHead, ResponseError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::bearer::{BearerChallenges, Source};
 use crate::client::{absolute, default_client};
 use crate::lru::Lru;
 use crate::rules::{ClaimRules, Times, claim_settings};
-use crate::scheme::{Check, Checked, Denial, Scheme};
+use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
 use crate::{AuthError, Authenticator, Error, JwtClaims, Reason, json};
 
 /// Opaque bearer tokens that an authorization server explains (RFC 7662): settings of the check, made an
@@ -178,8 +178,8 @@ impl Scheme for Shared {
         Check::Later(Box::pin(async move { inner.check(token).await }))
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
-        into.extend(self.challenges.of(error).cloned());
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
+        add_challenge(into, self.challenges.of(error));
     }
 
     fn own_fields(&self) -> &[HeaderName] {

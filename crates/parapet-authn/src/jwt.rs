@@ -3,14 +3,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use aws_lc_rs::digest::{SHA256, digest};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use parapet_core::RequestHead;
 
 use crate::bearer::{BearerChallenges, Source};
 use crate::jws::{Header, Unverified};
 use crate::lru::Lru;
 use crate::rules::{ClaimRules, Times, claim_settings};
-use crate::scheme::{Check, Checked, Denial, Scheme};
+use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
 use crate::{
     Algorithm, AuthError, Authenticator, Error, Grant, JwtClaims, JwtKey, KeyError, KeySet,
     KeySource, Reason, TokenSource,
@@ -281,8 +281,8 @@ impl Scheme for Shared {
         }
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
-        into.extend(self.0.challenges.of(error).cloned());
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
+        add_challenge(into, self.0.challenges.of(error));
     }
 
     fn own_fields(&self) -> &[HeaderName] {

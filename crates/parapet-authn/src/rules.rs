@@ -212,7 +212,8 @@ fn header_value(claim: &Value) -> Option<HeaderValue> {
         }
         _ => scalar(claim)?,
     };
-    HeaderValue::from_str(&text).ok()
+    // Not what backends read in several ways (RFC 9110 §5.5).
+    if text.is_ascii() { HeaderValue::try_from(text).ok() } else { None }
 }
 
 fn scalar(value: &Value) -> Option<String> {
