@@ -13,6 +13,7 @@ use parapet_core::{
 use tokio::time::Instant;
 
 use crate::custom::Custom;
+use crate::own_fields;
 use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
 use crate::{AuthError, AuthEvent, Error, Grant, Outcome, Reason};
 
@@ -212,9 +213,9 @@ impl Inner {
 
     fn pass(&self, grant: Grant, request: Request, next: &Handler) -> ResponseFuture {
         let (mut head, body) = request.into_parts();
-        for name in self.scheme.own_fields() {
-            head.headers.remove(name);
-        }
+        let own = || self.scheme.own_fields().iter().chain(grant.inserted());
+        own_fields::clear(&mut head.headers, &own());
+        own_fields::keep(&mut head.headers, &own().chain(grant.appended()));
         if let (Some(log), Some(subject)) =
             (head.log(), grant.identity().and_then(crate::Identity::shared_subject))
         {

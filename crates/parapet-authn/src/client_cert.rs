@@ -7,6 +7,7 @@ use parapet_header::quoted;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::own_fields;
 use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
 
@@ -49,11 +50,11 @@ impl ClientCert {
     /// Makes the authenticator.
     ///
     /// # Errors
-    /// None at present.
+    /// [`ReservedHeader`](Error::ReservedHeader).
     pub fn build(self) -> Result<Authenticator, Error> {
         Ok(Authenticator::of(Certificates {
             allowed: self.allowed,
-            header: self.header.into_iter().collect(),
+            header: self.header.map(own_fields::free).transpose()?.into_iter().collect(),
         }))
     }
 }

@@ -25,6 +25,9 @@ pub enum Error {
     /// Not a field name (RFC 9110 §5.1).
     #[error("{0:?} is not a header field name")]
     BadHeaderName(String),
+    /// A field that frames the message or belongs to its connection.
+    #[error("{0} frames the message or belongs to its connection: no check may set or copy it")]
+    ReservedHeader(http::HeaderName),
     /// Not an absolute `http` or `https` URL without user information and fragment.
     #[error("{setting}: {reason}; write https://host/path")]
     BadUrl {

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::client::{absolute, default_client};
+use crate::own_fields;
 use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
 
@@ -147,8 +148,8 @@ impl Forward {
     /// Makes the authenticator.
     ///
     /// # Errors
-    /// [`BadUrl`](Error::BadUrl), [`BadHeaderName`](Error::BadHeaderName), [`ZeroDuration`](Error::ZeroDuration),
-    /// [`ZeroLimit`](Error::ZeroLimit).
+    /// [`BadUrl`](Error::BadUrl), [`BadHeaderName`](Error::BadHeaderName), [`ReservedHeader`](Error::ReservedHeader),
+    /// [`ZeroDuration`](Error::ZeroDuration), [`ZeroLimit`](Error::ZeroLimit).
     pub fn build(self) -> Result<Authenticator, Error> {
         if self.timeout.is_zero() {
             return Err(Error::ZeroDuration("timeout"));
@@ -160,7 +161,7 @@ impl Forward {
             return Err(Error::ZeroLimit("include_body"));
         }
         let mut own_fields = names(&self.response_headers)?;
-        let subject_header = self.subject_header.as_deref().map(name).transpose()?;
+        let subject_header = self.subject_header.as_deref().map(own_fields::name).transpose()?;
         let response_headers = own_fields.clone();
         // A field that says who it is may only come from the auth server.
         own_fields.extend(subject_header.clone());
@@ -194,12 +195,8 @@ impl fmt::Debug for Forward {
     }
 }
 
-fn name(text: &str) -> Result<HeaderName, Error> {
-    text.parse().map_err(|_| Error::BadHeaderName(text.into()))
-}
-
 fn names<S: AsRef<str>>(texts: &[S]) -> Result<Vec<HeaderName>, Error> {
-    texts.iter().map(|text| name(text.as_ref())).collect()
+    texts.iter().map(|text| own_fields::name(text.as_ref())).collect()
 }
 
 struct ForwardCheck {
@@ -237,7 +234,10 @@ impl Scheme for ForwardCheck {
             if inner.slots.available_permits() == 0 {
                 return Check::Now(Err(unavailable(Reason::Overloaded)));
             }
-            let request = inner.request(head);
+            let request = match inner.request(head) {
+                Ok(request) => request,
+                Err(denial) => return Check::Now(Err(denial)),
+            };
             return Check::WithBody(Box::new(move |body| {
                 Box::pin(async move {
                     match content::read(body, max).await {
@@ -253,7 +253,10 @@ impl Scheme for ForwardCheck {
         let Ok(slot) = Arc::clone(&inner.slots).try_acquire_owned() else {
             return Check::Now(Err(unavailable(Reason::Overloaded)));
         };
-        let request = inner.request(head);
+        let request = match inner.request(head) {
+            Ok(request) => request,
+            Err(denial) => return Check::Now(Err(denial)),
+        };
         Check::Later(Box::pin(async move { inner.ask(request, key, slot).await }))
     }
 
@@ -263,6 +266,10 @@ impl Scheme for ForwardCheck {
         &self.own_fields
     }
 }
+
+/// What the auth server is told of the request, whatever the client sent.
+const FORWARDED: [HeaderName; 5] =
+    [X_FORWARDED_METHOD, X_FORWARDED_HOST, X_FORWARDED_URI, X_FORWARDED_PROTO, X_FORWARDED_FOR];
 
 /// Most bytes of a 2xx answer's body that are read so that its connection can be used again.
 const DRAIN: usize = 64 * 1024;
@@ -303,36 +310,37 @@ impl Inner {
         Some(self.decisions.as_ref()?.get(key?)?.cached(true))
     }
 
-    fn request(&self, head: &RequestHead) -> Request {
+    /// A target that no field value can tell of is refused: the auth server would decide about another one.
+    fn request(&self, head: &RequestHead) -> Result<Request, Denial> {
+        self.described(head)
+            .ok_or_else(|| Denial::new(AuthError::InvalidRequest, Reason::Malformed))
+    }
+
+    fn described(&self, head: &RequestHead) -> Option<Request> {
         let mut request = Request::new(Body::empty());
         let with_content = self.include_body.is_some();
         *request.method_mut() = if with_content { Method::POST } else { Method::GET };
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = match &self.request_headers {
             Some(names) => chosen(&head.headers, names),
-            None => described(&head.headers, with_content),
+            None => unchosen(&head.headers, with_content),
         };
         let headers = request.headers_mut();
-        let text = |text: &str| HeaderValue::from_str(text).ok();
-        for (name, value) in [
-            (X_FORWARDED_METHOD, text(head.method.as_str())),
-            (X_FORWARDED_HOST, head.authority().and_then(|authority| text(authority.as_str()))),
-            (X_FORWARDED_URI, text(head.original_target().as_str())),
-        ] {
-            headers.remove(&name);
-            if let Some(value) = value {
-                // A full map is left as it is.
-                let _full = headers.try_insert(name, value);
-            }
+        own_fields::clear(headers, &FORWARDED.iter());
+        // Targets may hold bytes above ASCII.
+        let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).ok();
+        headers.try_insert(X_FORWARDED_METHOD, value(head.method.as_str())?).ok()?;
+        headers.try_insert(X_FORWARDED_URI, value(head.original_target().as_str())?).ok()?;
+        if let Some(authority) = head.authority() {
+            headers.try_insert(X_FORWARDED_HOST, value(authority.as_str())?).ok()?;
         }
         // As the server's trust rules left them.
         for name in [X_FORWARDED_PROTO, X_FORWARDED_FOR] {
-            headers.remove(&name);
             for value in head.headers.get_all(&name) {
-                let _full = headers.try_append(name.clone(), value.clone());
+                headers.try_append(name.clone(), value.clone()).ok()?;
             }
         }
-        request
+        Some(request)
     }
 
     /// `None`: no head in time.
@@ -343,6 +351,11 @@ impl Inner {
         };
         if let Some(error) = answer.extensions().get::<ResponseError>() {
             tracing::debug!(kind = error.kind(), "the auth server did not answer");
+            return Err(unavailable(Reason::Unavailable));
+        }
+        if answer.status().is_informational() {
+            // A head that announces another one, or a protocol that nobody asked for, is no answer.
+            tracing::debug!(kind = "informational", "the auth server did not answer");
             return Err(unavailable(Reason::Unavailable));
         }
         if !answer.status().is_success() {
@@ -358,7 +371,7 @@ impl Inner {
             }
         }
         let subject = self.subject_header.as_ref().and_then(|name| first_str(&head.headers, name));
-        if let Some(subject) = subject {
+        if let Some(subject) = subject.filter(|subject| !subject.is_empty()) {
             grant = grant.with_identity(Identity::new("forward").with_subject(subject));
         }
         if let (Some(decisions), Some(key)) = (&self.decisions, key) {
@@ -384,26 +397,19 @@ fn chosen(from: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
 }
 
 /// What a request of another method on another connection may carry.
-fn described(from: &HeaderMap, with_content: bool) -> HeaderMap {
+fn unchosen(from: &HeaderMap, with_content: bool) -> HeaderMap {
     let mut to = from.clone();
     strip_hop_by_hop(&mut to);
     if !with_content {
         to.remove(CONTENT_ENCODING);
         to.remove(CONTENT_TYPE);
     }
-    for name in [
-        CONTENT_LENGTH,
-        EXPECT,
-        HOST,
-        RANGE,
-        TRAILER,
-        // A condition must not turn the auth server's 200 into a 304.
-        http::header::IF_MATCH,
-        http::header::IF_NONE_MATCH,
-        http::header::IF_MODIFIED_SINCE,
-        http::header::IF_UNMODIFIED_SINCE,
-        http::header::IF_RANGE,
-    ] {
+    for name in [CONTENT_LENGTH, EXPECT, HOST, RANGE, TRAILER] {
+        to.remove(name);
+    }
+    // A condition must not turn the auth server's 200 into a 304.
+    let is_condition = |name: &&HeaderName| name.as_str().starts_with("if-");
+    while let Some(name) = to.keys().find(is_condition).cloned() {
         to.remove(name);
     }
     to

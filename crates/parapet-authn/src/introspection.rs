@@ -83,7 +83,8 @@ impl Introspection {
     ///
     /// # Errors
     /// [`BadUrl`](Error::BadUrl), [`BadRealm`](Error::BadRealm), [`BadHeaderName`](Error::BadHeaderName),
-    /// [`EmptyCredentials`](Error::EmptyCredentials), [`ZeroDuration`](Error::ZeroDuration).
+    /// [`ReservedHeader`](Error::ReservedHeader), [`EmptyCredentials`](Error::EmptyCredentials),
+    /// [`ZeroDuration`](Error::ZeroDuration).
     pub fn build(self) -> Result<Authenticator, Error> {
         if self.timeout.is_zero() {
             return Err(Error::ZeroDuration("timeout"));

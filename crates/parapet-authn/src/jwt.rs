@@ -147,7 +147,8 @@ impl Jwt {
     /// # Errors
     /// [`NoAlgorithms`](Error::NoAlgorithms), [`AlgorithmKeyMismatch`](Error::AlgorithmKeyMismatch),
     /// [`SymmetricAlgorithmWithRemoteKeys`](Error::SymmetricAlgorithmWithRemoteKeys),
-    /// [`WeakSecret`](Error::WeakSecret), [`BadRealm`](Error::BadRealm), [`BadHeaderName`](Error::BadHeaderName).
+    /// [`WeakSecret`](Error::WeakSecret), [`BadRealm`](Error::BadRealm), [`BadHeaderName`](Error::BadHeaderName),
+    /// [`ReservedHeader`](Error::ReservedHeader).
     pub fn build(mut self) -> Result<Authenticator, Error> {
         self.check_keys()?;
         if let Keys::Source(source) = &self.keys

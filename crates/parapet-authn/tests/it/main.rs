@@ -12,6 +12,10 @@ mod basic;
 /// Scopes, claims, the cache of verified tokens, sources of tokens.
 #[cfg(test)]
 mod beyond;
+/// What clients send under the names of fields that are ours.
+#[cfg(test)]
+#[cfg(all(feature = "forward", feature = "introspection"))]
+mod forged;
 /// An external auth server, over real sockets.
 #[cfg(test)]
 #[cfg(feature = "forward")]
