@@ -23,6 +23,9 @@ pub(super) struct Fetcher {
     /// Where discovery found the set, and when.
     #[cfg(feature = "oidc")]
     pub(super) discovered: Mutex<Option<(Uri, Instant)>>,
+    /// Of a whole fetch.
+    #[cfg(feature = "oidc")]
+    pub(super) timeout: Duration,
 }
 
 pub(super) enum Place {
@@ -136,11 +139,15 @@ impl Fetcher {
         let now = Instant::now();
         let found = match known {
             Some((url, at)) if now.saturating_duration_since(at) < DISCOVERY_AGE => return Ok(url),
-            known => match self.discover(document, issuer).await {
-                Ok(url) => url,
-                // The place that it named last goes on serving.
-                Err(error) => return known.map(|(url, _)| url).ok_or(error),
-            },
+            // The place that it named last goes on serving, also when nobody answers: that must leave time for the keys.
+            Some((url, _)) => {
+                match tokio::time::timeout(self.timeout / 2, self.discover(document, issuer)).await
+                {
+                    Ok(Ok(found)) => found,
+                    _ => return Ok(url),
+                }
+            }
+            None => self.discover(document, issuer).await?,
         };
         *self.discovered() = Some((found.clone(), now));
         Ok(found)
