@@ -123,7 +123,8 @@ impl Basic {
     /// Makes the authenticator.
     ///
     /// # Errors
-    /// [`EmptyCredentials`](Error::EmptyCredentials), [`BadRealm`](Error::BadRealm), [`Random`](Error::Random);
+    /// [`EmptyCredentials`](Error::EmptyCredentials), [`BadCredentials`](Error::BadCredentials),
+    /// [`BadRealm`](Error::BadRealm), [`Random`](Error::Random);
     /// [`PasswordFile`](Error::PasswordFile) and [`PasswordLine`](Error::PasswordLine) for a file.
     pub fn build(self) -> Result<Authenticator, Error> {
         let realm = quoted(&self.realm).ok_or(Error::BadRealm("the realm"))?;
@@ -235,7 +236,13 @@ fn credentials(head: &RequestHead) -> Result<String, Denial> {
     if decoded.len() > MAX_CREDENTIALS {
         return Err(Denial::credentials(Reason::TooLarge));
     }
-    String::from_utf8(decoded).map_err(|_| malformed())
+    let text = String::from_utf8(decoded).map_err(|_| malformed())?;
+    // RFC 7617 §2. Names go on to logs and to stores of others.
+    if has_control(&text) { Err(malformed()) } else { Ok(text) }
+}
+
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_control())
 }
 
 /// A user and a password as tags under a random key: time tells nothing of either, not even their lengths.
@@ -249,6 +256,13 @@ impl Pair {
     fn new(user: &str, password: &str) -> Result<Self, Error> {
         if user.is_empty() || password.is_empty() {
             return Err(Error::EmptyCredentials);
+        }
+        // No client could send them: a line end at the end of a file that holds the password, above all.
+        if user.contains(':') {
+            return Err(Error::BadCredentials("the user name holds a colon"));
+        }
+        if has_control(user) || has_control(password) {
+            return Err(Error::BadCredentials("a control character, a line end perhaps, is in it"));
         }
         let key = random_key()?;
         Ok(Self {

@@ -45,6 +45,9 @@ pub enum Error {
     /// An empty user name or password: a missing environment variable must not open a site.
     #[error("the user name or the password is empty")]
     EmptyCredentials,
+    /// A user name or password that no client can send (RFC 7617 §2): what is wrong with it.
+    #[error("the user name or the password cannot be sent: {0}")]
+    BadCredentials(&'static str),
     /// `Any` without a scheme would refuse every request.
     #[error("no scheme is given: name at least one")]
     NoSchemes,

@@ -67,6 +67,10 @@ fn what_is_no_password_hash_is_refused_with_its_line() {
         ("bob:plain", "line 3 of the password file: not a hash of bcrypt"),
         ("bob", "line 3 of the password file: no colon"),
         (":x", "line 3 of the password file: the user name is empty"),
+        (
+            "bob:$2b$18$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "line 3 of the password file: a bcrypt cost above 17",
+        ),
         ("bob:$2b$04$short", "line 3 of the password file: a malformed bcrypt hash"),
         (
             "bob:$argon2id$v=19$m=9999999,t=1,p=1$AAAA$AAAA",
