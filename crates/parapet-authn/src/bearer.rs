@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue};
 use parapet_core::RequestHead;
@@ -57,11 +55,11 @@ impl Source {
                 first.map(|(_, value)| value)
             }
         };
+        let malformed = || Denial::token(Reason::Malformed);
         match bytes.map(<[u8]>::trim_ascii) {
             None | Some([]) => Ok(None),
-            Some(token) => {
-                std::str::from_utf8(token).map(Some).map_err(|_| Denial::token(Reason::Malformed))
-            }
+            Some(token) if matches!(self, Self::Bearer) && !is_token68(token) => Err(malformed()),
+            Some(token) => std::str::from_utf8(token).map(Some).map_err(|_| malformed()),
         }
     }
 
@@ -71,20 +69,32 @@ impl Source {
             Self::Bearer => grant.remove(AUTHORIZATION),
             Self::Header(name) => grant.remove(name.clone()),
             Self::Cookie(name) => {
-                let left: Vec<Cow<'_, str>> = cookies(&head.headers)
-                    .filter(|(found, _)| *found != name.as_bytes())
-                    .map(|(name, value)| {
-                        let both = [name, b"=", value].concat();
-                        Cow::Owned(String::from_utf8_lossy(&both).into_owned())
-                    })
+                let lines = head.headers.get_all(COOKIE).iter();
+                // The others go on byte by byte.
+                let left: Vec<&[u8]> = lines
+                    .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+                    .map(<[u8]>::trim_ascii)
+                    .filter(|piece| !piece.is_empty() && cookie_name(piece) != name.as_bytes())
                     .collect();
-                match HeaderValue::from_str(&left.join("; ")) {
+                match HeaderValue::from_bytes(&left.join(&b"; "[..])) {
                     Ok(value) if !left.is_empty() => grant.insert(COOKIE, value),
                     _ => grant.remove(COOKIE),
                 }
             }
         }
     }
+}
+
+fn cookie_name(piece: &[u8]) -> &[u8] {
+    piece.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
+}
+
+/// RFC 9110 §11.2.
+fn is_token68(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let Some((text, _)) = token.split_at_checked(token.len() - padding) else { return false };
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
+    !text.is_empty() && text.iter().all(fits)
 }
 
 /// The challenges of a bearer scheme, built once (RFC 6750 §3).

@@ -133,7 +133,8 @@ const REMEMBERED: usize = 4096;
 const MAX_ASKING: usize = 1024;
 const ACTIVE: Duration = Duration::from_secs(60);
 const INACTIVE: Duration = Duration::from_secs(10);
-const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// Longest answer: [`REMEMBERED`] of them are kept.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 struct Shared {
     inner: Arc<Inner>,

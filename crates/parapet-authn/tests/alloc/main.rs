@@ -29,8 +29,8 @@ mod checks {
 
     const SECRET: [u8; 32] = [7; 32];
 
-    fn token() -> String {
-        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"k"}"#);
+    fn token(kid: &str) -> String {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#));
         let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"u","iss":"i","scope":"read"}"#);
         let message = format!("{header}.{payload}");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
@@ -76,7 +76,7 @@ mod checks {
         let basic = wrap(basic());
         let own = wrap(Authenticator::new(|_| async { Ok(Grant::new()) }));
         let no = wrap(Authenticator::new(|_| async { Err(AuthError::InvalidCredentials) }));
-        let token = token();
+        let (token, other) = (token("k"), token("other"));
         let forged = format!("{}AA", token.get(..token.len() - 2).unwrap());
         let pair = |text: &str| format!("Basic {}", STANDARD.encode(text));
         let (good, bad) = (pair("ann:secret"), pair("ann:wrong!"));
@@ -96,6 +96,10 @@ mod checks {
             ("own refusal", &no, None, 401, 9),
         ] {
             for _ in 0..3 {
+                if handler.is_same(&jwt) {
+                    // A second key's tokens in between, as around a change of keys.
+                    allocations(handler, Some(&other), 200);
+                }
                 allocations(handler, authorization, status);
             }
             assert_eq!(allocations(handler, authorization, status), expected, "{case}");

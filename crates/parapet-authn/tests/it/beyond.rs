@@ -114,6 +114,15 @@ async fn tokens_may_stand_in_cookies_and_fields_and_can_be_stripped() {
             assert_eq!(head.headers["cookie"], "a=1; b=2");
         }
     }
+    // The other cookies go on byte by byte, over all lines.
+    let mut request = get(&[]);
+    let lines = [format!("a=\"q;session={token};b=").into_bytes(), b" =v; c=\xe4;;flag".to_vec()];
+    for line in lines {
+        let line = http::HeaderValue::from_bytes(&line).unwrap();
+        request.headers_mut().append("cookie", line);
+    }
+    assert_eq!(status(&handler, request).await, 200);
+    assert_eq!(backend.head().headers["cookie"].as_bytes(), b"a=\"q; b=; =v; c=\xe4; flag");
     for (fields, expected) in [
         (vec![("cookie", format!("session={token}; session={token}"))], 400),
         (vec![("x-token", token.clone()), ("x-token", token.clone())], 400),
