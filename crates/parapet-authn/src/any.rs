@@ -45,9 +45,14 @@ impl Scheme for AnyOf {
 
     fn check(&self, head: &RequestHead) -> Check {
         let mut later = Vec::new();
+        let mut missing = None;
         for scheme in self.schemes.iter() {
             match scheme.check(head) {
-                Check::Now(Err(denial)) if is_missing(&denial) => {}
+                Check::Now(Err(denial)) if is_missing(&denial) => {
+                    // A client without a certificate may have a password: only where there is no such way is it 403.
+                    missing =
+                        missing.filter(|kept: &Denial| kept.status.is_none()).or(Some(denial));
+                }
                 // A scheme that has to wait may yet find no credentials: those behind it get ready too, since the head is
                 // here now only.
                 check @ (Check::Later(_) | Check::WithBody(_)) => later.push(check),
@@ -58,7 +63,8 @@ impl Scheme for AnyOf {
             }
         }
         if later.len() < 2 {
-            return later.pop().unwrap_or(Check::Now(Err(Denial::missing())));
+            let nobody = || Check::Now(Err(missing.unwrap_or_else(Denial::missing)));
+            return later.pop().unwrap_or_else(nobody);
         }
         if !later.iter().any(|check| matches!(check, Check::WithBody(_))) {
             return Check::Later(Box::pin(async move { first(later, Body::empty()).await.1 }));

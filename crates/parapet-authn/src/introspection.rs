@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::bearer::{BearerChallenges, Source};
-use crate::client::{absolute, default_client};
+use crate::client::{absolute, default_client, is_plain};
 use crate::lru::Lru;
 use crate::rules::{ClaimRules, Times, claim_settings};
 use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
@@ -24,7 +24,7 @@ use crate::{AuthError, Authenticator, Error, JwtClaims, Reason, json};
 /// Opaque bearer tokens that an authorization server explains (RFC 7662): settings of the check, made an
 /// [`Authenticator`] by [`build`](Self::build).
 ///
-/// An active token is remembered for 60 s or until its `exp`, an inactive one for 10 s; 4096 of them. Requests with one
+/// An active token is remembered for 60 s or until its `exp`, a refused one for 10 s; 4096 of each. Requests with one
 /// token share one question, and 1024 questions at most are under way; above that: 503. Claims are checked as those of a
 /// JWT.
 #[derive(Clone)]
@@ -98,17 +98,26 @@ impl Introspection {
             .map_err(|_| Error::EmptyCredentials)?;
         authorization.set_sensitive(true);
         let rules = self.rules.check()?;
+        let url = absolute("the URL of the introspection endpoint", &self.url)?;
+        if is_plain(&url) {
+            // RFC 7662 §4 demands TLS.
+            tracing::warn!(
+                host = url.host(),
+                "introspection goes over plain HTTP: tokens and the client's secret are open to whoever is on that wire"
+            );
+        }
         Ok(Authenticator::of(Shared {
             challenges: BearerChallenges::new(self.realm.as_deref(), &rules.scopes)?,
             own_fields: rules.own_fields(),
             max_token_bytes: self.max_token_bytes,
             inner: Arc::new(Inner {
-                url: absolute("the URL of the introspection endpoint", &self.url)?,
+                url,
                 authorization,
                 rules,
                 client: self.client.unwrap_or_else(default_client),
                 timeout: self.timeout,
-                known: Mutex::new(Lru::new(REMEMBERED)),
+                active: Mutex::new(Lru::new(REMEMBERED)),
+                refused: Mutex::new(Lru::new(REMEMBERED)),
                 asking: Mutex::new(HashMap::new()),
             }),
         }))
@@ -149,12 +158,16 @@ struct Inner {
     rules: ClaimRules,
     client: Handler,
     timeout: Duration,
-    known: Mutex<Lru<Digest, (Answer, Instant)>>,
+    active: Known,
+    /// Apart, so that whoever sends tokens by chance does not drive out the good ones.
+    refused: Known,
     /// Questions under way, at most [`MAX_ASKING`].
     asking: Mutex<HashMap<Digest, watch::Receiver<Option<Answer>>>>,
 }
 
 type Digest = [u8; 32];
+/// Answers, and when they end.
+type Known = Mutex<Lru<Digest, (Answer, Instant)>>;
 
 #[derive(Clone)]
 enum Answer {
@@ -195,11 +208,13 @@ impl Inner {
             .as_ref()
             .try_into()
             .map_err(|_| Denial::unavailable())?;
-        let known = self.known().get(&digest).cloned();
-        if let Some((answer, until)) = known
-            && Instant::now() < until
-        {
-            return Ok(self.judge(answer)?.cached(true));
+        for known in [&self.active, &self.refused] {
+            let known = lock(known).get(&digest).cloned();
+            if let Some((answer, until)) = known
+                && Instant::now() < until
+            {
+                return Ok(self.judge(answer)?.cached(true));
+            }
         }
         let mut asked = {
             let mut asking = lock(&self.asking);
@@ -231,13 +246,14 @@ impl Inner {
                 timeout(this.timeout, this.question(&token)).await.unwrap_or(Answer::Unavailable);
             let hold = match &answer {
                 Answer::Active(_, times) => {
-                    Some(times.left(this.rules.now()).map_or(ACTIVE, |left| left.min(ACTIVE)))
+                    let left = times.left(this.rules.now()).map_or(ACTIVE, |left| left.min(ACTIVE));
+                    Some((&this.active, left))
                 }
-                Answer::Refused(_) => Some(INACTIVE),
+                Answer::Refused(_) => Some((&this.refused, INACTIVE)),
                 Answer::Unavailable => None,
             };
-            if let Some(hold) = hold {
-                this.known().insert(digest, (answer.clone(), Instant::now() + hold));
+            if let Some((known, hold)) = hold {
+                lock(known).insert(digest, (answer.clone(), Instant::now() + hold));
             }
             tell.send_replace(Some(answer));
         });
@@ -283,10 +299,6 @@ impl Inner {
             Answer::Refused(reason) => Err(Denial::token(reason)),
             Answer::Unavailable => Err(Denial::unavailable()),
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Lru<Digest, (Answer, Instant)>> {
-        lock(&self.known)
     }
 }
 

@@ -447,28 +447,32 @@ impl Running {
         match found {
             Ok(set) => {
                 let mut state = inner.state();
+                let was_failing = state.schedule.is_failing();
                 inner.set.store(Some(Arc::new(set)));
-                if state.schedule.is_failing() {
-                    tracing::info!(place = %inner.fetcher.place, "a key set is fetched again");
-                }
                 state.schedule.succeeded(now.into_std());
                 let until = now.saturating_duration_since(inner.started);
                 let until = until.saturating_add(state.schedule.fresh_for());
                 inner.fresh_until.store(millis(until), Ordering::Release);
                 state.in_flight = None;
+                drop(state);
+                if was_failing {
+                    tracing::info!(place = %inner.fetcher.place, "a key set is fetched again");
+                }
             }
             Err(error) => {
                 inner.counts.failures.fetch_add(1, Ordering::Relaxed);
-                let place = &inner.fetcher.place;
                 let mut state = inner.state();
+                let was_failing = state.schedule.is_failing();
+                state.schedule.failed(now.into_std());
+                state.in_flight = None;
+                drop(state);
+                let place = &inner.fetcher.place;
                 // The change is news, what follows from it is not.
-                if state.schedule.is_failing() {
+                if was_failing {
                     tracing::debug!(%place, %error, "a key set could not be fetched");
                 } else {
                     tracing::warn!(%place, %error, "a key set could not be fetched");
                 }
-                state.schedule.failed(now.into_std());
-                state.in_flight = None;
             }
         }
         if let Some(hook) = &inner.on_refresh {

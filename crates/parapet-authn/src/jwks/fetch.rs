@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::document;
 use crate::KeySet;
-use crate::client::is_loopback;
+use crate::client::is_plain;
 
 /// Gets documents. Follows no redirect.
 pub(super) struct Fetcher {
@@ -54,7 +54,7 @@ impl Place {
     /// Whether others on the wire can write what comes from there.
     pub(super) fn is_plain(&self) -> bool {
         match self {
-            Self::Url(url) => url.scheme_str() == Some("http") && !is_loopback(url),
+            Self::Url(url) => is_plain(url),
             #[cfg(feature = "oidc")]
             Self::Discovery { .. } => false,
         }

@@ -168,6 +168,20 @@ async fn clients_that_come_and_go_do_not_pile_up_questions() {
     assert_eq!(server.asked(), 1024);
 }
 
+#[tokio::test(start_paused = true)]
+async fn tokens_by_chance_do_not_drive_out_the_good_ones() {
+    let server = Server::answering(r#"{"active":true}"#);
+    let (handler, _) = wrap(&server.check().build().unwrap());
+    assert_eq!(status(&handler, bearer("good")).await, 200);
+    server.set(r#"{"active":false}"#);
+    for number in 0..5000 {
+        assert_eq!(status(&handler, bearer(&format!("chance-{number}"))).await, 401);
+    }
+    assert_eq!(server.asked(), 5001);
+    assert_eq!(status(&handler, bearer("good")).await, 200);
+    assert_eq!(server.asked(), 5001);
+}
+
 #[test]
 fn bad_settings_are_typed_errors() {
     let at = |url: &str| Introspection::new(url, "a", "b");

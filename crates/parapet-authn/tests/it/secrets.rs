@@ -111,14 +111,12 @@ async fn no_flow_logs_a_secret() {
     certificates().await;
 
     let log = log.lock().unwrap();
-    for line in [
-        "an authentication check panicked",
-        #[cfg(feature = "htpasswd")]
-        "password file refused",
-        #[cfg(feature = "jwks")]
-        "a key set could not be fetched",
+    for (flow, line) in [
+        (true, "an authentication check panicked"),
+        (cfg!(feature = "htpasswd"), "password file refused"),
+        (cfg!(feature = "jwks"), "a key set could not be fetched"),
     ] {
-        assert!(log.contains(line), "the log is not captured: {line}");
+        assert!(!flow || log.contains(line), "the log is not captured: {line}");
     }
     for line in log.lines() {
         assert_eq!(told(line), None, "{line}");

@@ -95,6 +95,22 @@ fn a_key_server_that_goes_on_failing_or_publishes_private_keys_is_warned_of_once
     }
 }
 
+#[cfg(feature = "introspection")]
+#[test]
+fn a_client_secret_over_a_plain_wire_is_warned_of() {
+    for (url, expected) in [
+        ("http://login.test/", 1),
+        ("https://login.test/", 0),
+        ("http://localhost:3000/", 0),
+        ("http://[::1]/", 0),
+    ] {
+        let build = || {
+            parapet_authn::Introspection::new(url, "a", "b").build().unwrap();
+        };
+        assert_eq!(warnings(build), expected, "{url}");
+    }
+}
+
 #[cfg(feature = "jwks")]
 #[test]
 fn keys_over_a_plain_wire_are_warned_of_once() {
