@@ -105,6 +105,13 @@ async fn no_usable_answer_is_503() {
         let server = auth_server(answer).await;
         cases.push((case, asking(&server), Some(server)));
     }
+    let plain = RawOrigin::start(|mut conn| async move {
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        conn.read_to_end().await;
+    })
+    .await;
+    let tls = Forward::new(format!("https://{}/", plain.address()));
+    cases.push(("no TLS", tls, Some(plain)));
     let flood = RawOrigin::start(|mut conn| async move {
         conn.read_head().await;
         conn.send("HTTP/1.1 200 OK\r\n").await;

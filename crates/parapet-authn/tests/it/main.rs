@@ -65,3 +65,7 @@ mod support;
 /// What a person should look at is warned of.
 #[cfg(test)]
 mod warnings;
+/// Key servers and introspection servers as bytes, over real sockets.
+#[cfg(test)]
+#[cfg(all(feature = "jwks", feature = "introspection"))]
+mod wire;
