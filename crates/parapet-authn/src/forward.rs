@@ -130,7 +130,8 @@ impl Forward {
 
     /// Sends the content of the request along, up to `max` bytes, for auth servers that check signatures of bodies. The
     /// question is a `POST` then, since content means nothing in a `GET` (RFC 9110 §9.3.1), with `Content-Type` and
-    /// `Content-Encoding` of the request; its method is in `X-Forwarded-Method` as ever. Default: none is sent.
+    /// `Content-Encoding` of the request unless [`auth_request_headers`](Self::auth_request_headers) names other fields;
+    /// its method is in `X-Forwarded-Method` as ever. Default: none is sent.
     ///
     /// A longer body is answered with 413 and nobody is asked: an announced length before a byte of it is read, and
     /// without `100 Continue` for those who wait for one. What the auth server allows goes on as it came, trailers and

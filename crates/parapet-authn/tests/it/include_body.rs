@@ -148,6 +148,34 @@ async fn the_auth_server_sees_the_content_and_the_backend_gets_the_request_as_it
 }
 
 #[tokio::test]
+async fn a_list_of_fields_holds_beside_the_content_and_a_handshake_has_none() {
+    for (request, content) in [
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/x\r\nX-Sum: 9\r\nContent-Length: 5\r\n\r\nhello",
+            "hello",
+        ),
+        (
+            "GET /ws HTTP/1.1\r\nHost: a\r\nX-Sum: 9\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+            "",
+        ),
+    ] {
+        let (auth, mut asked) = reading(YES).await;
+        let (backend, _got) = reading(DONE).await;
+        let forward = asking(&auth).auth_request_headers(["x-sum"]).include_body(8);
+        let mut client = edge(forward, &backend);
+        client.send(request).await;
+        assert_eq!(client.answer().await.text(), "done");
+        let (head, body) = asked.recv().await.unwrap();
+        assert_eq!(body, content);
+        let mut names: Vec<_> =
+            head.lines().filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+        names.retain(|name| !name.starts_with("x-forwarded-"));
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "host", "x-sum"], "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_waits_for_100_gets_it_and_one_whose_body_is_too_long_does_not() {
     for (length, informed, answer) in [(5, true, "done"), (9, false, "Request Entity Too Large\n")]
     {
