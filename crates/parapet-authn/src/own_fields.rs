@@ -2,7 +2,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use parapet_header::{KEEP_ALIVE, PROXY_CONNECTION, elements};
+use parapet_header::{KEEP_ALIVE, PROXY_CONNECTION, elements, is_token};
 
 use crate::Error;
 
@@ -61,7 +61,9 @@ pub(crate) fn keep<'a>(
     if !options().any(is_ours) {
         return;
     }
-    let left: Vec<&[u8]> = options().filter(|option| !is_ours(option)).collect();
+    // Tokens alone: a quote that is put beside others may end elsewhere, and show a name that it hid.
+    let left = options().filter(|option| is_token(option) && !is_ours(option));
+    let left: Vec<&[u8]> = left.collect();
     let left = HeaderValue::from_bytes(&left.join(&b", "[..]));
     headers.remove(CONNECTION);
     if let Ok(left) = left
@@ -69,5 +71,48 @@ pub(crate) fn keep<'a>(
     {
         // It was there a moment ago: there is room.
         let _full = headers.try_insert(CONNECTION, left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parapet_header::strip_hop_by_hop;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OURS: HeaderName = HeaderName::from_static("x-user");
+
+    fn survives(lines: &[impl AsRef<[u8]>]) -> bool {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(CONNECTION, HeaderValue::from_bytes(line.as_ref()).unwrap());
+        }
+        headers.insert(OURS, HeaderValue::from_static("ann"));
+        keep(&mut headers, &[OURS].iter());
+        strip_hop_by_hop(&mut headers);
+        headers.contains_key(OURS)
+    }
+
+    #[test]
+    fn what_is_left_of_connection_does_not_read_as_something_else() {
+        for lines in [
+            &["x-user"][..],
+            &["close", "X-User ,, x-user"],
+            // Each line alone names it once or hides it in quotes; in one line the quotes would end elsewhere.
+            &["x-user", "\"", "b\", x-user"],
+            &["x-user", "\"a", "b\\\"", "c\", x-user, \""],
+        ] {
+            assert!(survives(lines), "{lines:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_connection_says_a_field_of_ours_survives_it(
+            lines in proptest::collection::vec(r#"(x-user|X-USER|a|close|[", \\\t;=]){0,8}"#, 0..5)
+        ) {
+            prop_assert!(survives(&lines), "{:?}", lines);
+        }
     }
 }
