@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Request as HttpRequest, StatusCode};
+use http::header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode};
 use parapet_core::{
     Body, Handler, Middleware, Request, RequestExt, RequestHead, Response, ResponseError,
     ResponseFuture, Serve, plain_error,
@@ -213,9 +213,7 @@ impl Inner {
 
     fn pass(&self, grant: Grant, request: Request, next: &Handler) -> ResponseFuture {
         let (mut head, body) = request.into_parts();
-        let own = || self.scheme.own_fields().iter().chain(grant.inserted());
-        own_fields::clear(&mut head.headers, &own());
-        own_fields::keep(&mut head.headers, &own().chain(grant.appended()));
+        self.clear_way(&mut head.headers, &grant);
         if let (Some(log), Some(subject)) =
             (head.log(), grant.identity().and_then(crate::Identity::shared_subject))
         {
@@ -234,6 +232,18 @@ impl Inner {
             }
             response
         })
+    }
+
+    /// For the fields that this check sets: no copies of the client's, and none is removed behind it.
+    fn clear_way(&self, headers: &mut HeaderMap, grant: &Grant) {
+        let own = self.scheme.own_fields().iter().chain(grant.inserted());
+        if own.clone().next().is_some() {
+            own_fields::clear(headers, &own);
+        }
+        let set = own.chain(grant.appended());
+        if set.clone().next().is_some() && headers.contains_key(CONNECTION) {
+            own_fields::keep(headers, &set);
+        }
     }
 
     fn refuse(&self, mut denial: Denial, request: Request) -> ResponseFuture {

@@ -55,11 +55,11 @@ impl Source {
                 first.map(|(_, value)| value)
             }
         };
-        let malformed = || Denial::token(Reason::Malformed);
         match bytes.map(<[u8]>::trim_ascii) {
             None | Some([]) => Ok(None),
-            Some(token) if matches!(self, Self::Bearer) && !is_token68(token) => Err(malformed()),
-            Some(token) => std::str::from_utf8(token).map(Some).map_err(|_| malformed()),
+            Some(token) => {
+                std::str::from_utf8(token).map(Some).map_err(|_| Denial::token(Reason::Malformed))
+            }
         }
     }
 
@@ -87,14 +87,6 @@ impl Source {
 
 fn cookie_name(piece: &[u8]) -> &[u8] {
     piece.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
-}
-
-/// RFC 9110 §11.2.
-fn is_token68(token: &[u8]) -> bool {
-    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
-    let Some((text, _)) = token.split_at_checked(token.len() - padding) else { return false };
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-    !text.is_empty() && text.iter().all(fits)
 }
 
 /// The challenges of a bearer scheme, built once (RFC 6750 §3).

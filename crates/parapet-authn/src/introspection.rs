@@ -136,6 +136,13 @@ fn form(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
+/// RFC 9110 §11.2.
+fn is_token68(token: &str) -> bool {
+    let text = token.trim_end_matches('=');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
 const SCHEME: &str = "introspection";
 const REMEMBERED: usize = 4096;
 /// Most questions under way.
@@ -184,8 +191,13 @@ impl Scheme for Shared {
 
     fn check(&self, head: &RequestHead) -> Check {
         let token = match Source::Bearer.token(head) {
-            Ok(Some(token)) if token.len() <= self.max_token_bytes => token.to_owned(),
-            Ok(Some(_)) => return Check::Now(Err(Denial::token(Reason::TooLarge))),
+            Ok(Some(token)) if token.len() > self.max_token_bytes => {
+                return Check::Now(Err(Denial::token(Reason::TooLarge)));
+            }
+            Ok(Some(token)) if !is_token68(token) => {
+                return Check::Now(Err(Denial::token(Reason::Malformed)));
+            }
+            Ok(Some(token)) => token.to_owned(),
             Ok(None) => return Check::Now(Err(Denial::missing())),
             Err(denial) => return Check::Now(Err(denial)),
         };

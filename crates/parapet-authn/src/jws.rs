@@ -13,9 +13,7 @@ const MAX_HEADER_BYTES: usize = 4096;
 /// A compact JWS whose header is good and of which nothing else was looked at (RFC 7515 §7.1).
 pub(crate) struct Compact<'a> {
     pub(crate) header: Arc<Header>,
-    message: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+    token: &'a str,
 }
 
 /// A compact JWS whose form and header are good and whose signature nobody has checked yet.
@@ -43,30 +41,30 @@ impl<'a> Compact<'a> {
         types: &[String],
         known: &[Arc<Header>],
     ) -> Result<Self, Denial> {
-        let malformed = || Denial::token(Reason::Malformed);
-        let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
-        let (header, payload) = message.split_once('.').ok_or_else(malformed)?;
-        // Five parts are a JWE, which nobody here can open.
-        if payload.contains('.') || signature.is_empty() {
-            return Err(malformed());
-        }
-        let header = match known.iter().find(|known| *known.encoded == *header) {
+        let (encoded, _) = token.split_once('.').ok_or_else(|| Denial::token(Reason::Malformed))?;
+        let header = match known.iter().find(|known| *known.encoded == *encoded) {
             Some(known) => Arc::clone(known),
-            None => Arc::new(Header::parse(header, algorithms, types)?),
+            None => Arc::new(Header::parse(encoded, algorithms, types)?),
         };
-        Ok(Self { header, message, payload, signature })
+        Ok(Self { header, token })
     }
 
     /// Decodes both other parts: what is malformed costs no signature check. The payload's JSON is not looked at before
     /// the signature is.
     pub(crate) fn decode(self) -> Result<Unverified<'a>, Denial> {
-        let decode =
-            |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| Denial::token(Reason::Malformed));
+        let malformed = || Denial::token(Reason::Malformed);
+        let (message, signature) = self.token.rsplit_once('.').ok_or_else(malformed)?;
+        let (_, payload) = message.split_once('.').ok_or_else(malformed)?;
+        // Five parts are a JWE, which nobody here can open.
+        if payload.contains('.') || signature.is_empty() {
+            return Err(malformed());
+        }
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
         Ok(Unverified {
             header: self.header,
-            message: self.message.as_bytes(),
-            payload: decode(self.payload)?,
-            signature: decode(self.signature)?,
+            message: message.as_bytes(),
+            payload: decode(payload)?,
+            signature: decode(signature)?,
         })
     }
 }
