@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
-use parapet_core::RequestHead;
+use http::{HeaderMap, HeaderName};
+use parapet_core::{Body, RequestHead};
 
-use crate::scheme::{Check, Denial, Scheme};
+use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error};
 
 /// Several schemes on one route: the first whose credentials are present decides, and a 401 carries the challenges of all.
@@ -45,12 +45,17 @@ impl Scheme for AnyOf {
 
     fn check(&self, head: &RequestHead) -> Check {
         let mut later = Vec::new();
+        let mut missing = None;
         for scheme in self.schemes.iter() {
             match scheme.check(head) {
-                Check::Now(Err(denial)) if is_missing(&denial) => {}
+                Check::Now(Err(denial)) if is_missing(&denial) => {
+                    // A client without a certificate may have a password: only where there is no such way is it 403.
+                    missing =
+                        missing.filter(|kept: &Denial| kept.status.is_none()).or(Some(denial));
+                }
                 // A scheme that has to wait may yet find no credentials: those behind it get ready too, since the head is
                 // here now only.
-                check @ Check::Later(_) => later.push(check),
+                check @ (Check::Later(_) | Check::WithBody(_)) => later.push(check),
                 check @ Check::Now(_) => {
                     later.push(check);
                     break;
@@ -58,23 +63,16 @@ impl Scheme for AnyOf {
             }
         }
         if later.len() < 2 {
-            return later.pop().unwrap_or(Check::Now(Err(Denial::missing())));
+            let nobody = || Check::Now(Err(missing.unwrap_or_else(Denial::missing)));
+            return later.pop().unwrap_or_else(nobody);
         }
-        Check::Later(Box::pin(async move {
-            for check in later {
-                let checked = match check {
-                    Check::Now(checked) => checked,
-                    Check::Later(check) => check.await,
-                };
-                if !matches!(&checked, Err(denial) if is_missing(denial)) {
-                    return checked;
-                }
-            }
-            Err(Denial::missing())
-        }))
+        if !later.iter().any(|check| matches!(check, Check::WithBody(_))) {
+            return Check::Later(Box::pin(async move { first(later, Body::empty()).await.1 }));
+        }
+        Check::WithBody(Box::new(move |body| Box::pin(first(later, body))))
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
         for scheme in self.schemes.iter() {
             scheme.challenges(error, into);
         }
@@ -83,6 +81,25 @@ impl Scheme for AnyOf {
     fn own_fields(&self) -> &[HeaderName] {
         &self.own
     }
+}
+
+/// What the first that finds credentials says. The body is read only when its turn comes to one that wants it.
+async fn first(checks: Vec<Check>, mut body: Body) -> (Body, Checked) {
+    for check in checks {
+        let checked = match check {
+            Check::Now(checked) => checked,
+            Check::Later(check) => check.await,
+            Check::WithBody(check) => {
+                let (back, checked) = check(body).await;
+                body = back;
+                checked
+            }
+        };
+        if !matches!(&checked, Err(denial) if is_missing(denial)) {
+            return (body, checked);
+        }
+    }
+    (body, Err(Denial::missing()))
 }
 
 fn is_missing(denial: &Denial) -> bool {

@@ -4,22 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Request as HttpRequest, StatusCode};
+use http::header::{CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode};
 use parapet_core::{
-    Handler, Middleware, Request, RequestExt, RequestHead, Response, ResponseError, ResponseFuture,
-    Serve, plain_error,
+    Body, Handler, Middleware, Request, RequestExt, RequestHead, Response, ResponseError,
+    ResponseFuture, Serve, plain_error,
 };
 use tokio::time::Instant;
 
 use crate::custom::Custom;
-use crate::scheme::{Check, Checked, Denial, Scheme};
+use crate::own_fields;
+use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
 use crate::{AuthError, AuthEvent, Error, Grant, Outcome, Reason};
 
 /// Checks each request once, before it reaches the next handler: the middleware that every scheme builds, and the base
 /// for own schemes.
 ///
-/// The check sees the head; the body is not touched. A success applies the grant and goes on. A refusal is answered here;
+/// The check sees the head; the body is not touched, but by `Forward::include_body`. A success applies the grant and goes on. A refusal is answered here;
 /// a check that panics is answered with 500. There is no way to build one that checks nothing.
 ///
 /// ```
@@ -152,6 +153,18 @@ impl Serve for Guarded {
                     inner.decide(checked, request, &next, started).await
                 })
             }
+            Ok(Check::WithBody(check)) => {
+                let (inner, next) = (Arc::clone(&self.inner), self.next.clone());
+                ResponseFuture::new(async move {
+                    let check = AssertUnwindSafe(async move { check(body).await });
+                    let (body, checked) = match check.catch_unwind().await {
+                        Ok((body, checked)) => (body, Some(checked)),
+                        Err(_) => (Body::empty(), None),
+                    };
+                    let request = HttpRequest::from_parts(head, body);
+                    inner.decide(checked, request, &next, started).await
+                })
+            }
             Err(_) => {
                 self.inner.decide(None, HttpRequest::from_parts(head, body), &self.next, started)
             }
@@ -200,9 +213,7 @@ impl Inner {
 
     fn pass(&self, grant: Grant, request: Request, next: &Handler) -> ResponseFuture {
         let (mut head, body) = request.into_parts();
-        for name in self.scheme.own_fields() {
-            head.headers.remove(name);
-        }
+        self.clear_way(&mut head.headers, &grant);
         if let (Some(log), Some(subject)) =
             (head.log(), grant.identity().and_then(crate::Identity::shared_subject))
         {
@@ -215,9 +226,24 @@ impl Inner {
         }
         ResponseFuture::new(async move {
             let mut response = answer.await;
-            append(&mut response, lines);
+            for (name, value) in lines {
+                // A full map is left as it is.
+                let _full = response.headers_mut().try_append(name, value);
+            }
             response
         })
+    }
+
+    /// For the fields that this check sets: no copies of the client's, and none is removed behind it.
+    fn clear_way(&self, headers: &mut HeaderMap, grant: &Grant) {
+        let own = self.scheme.own_fields().iter().chain(grant.inserted());
+        if own.clone().next().is_some() {
+            own_fields::clear(headers, &own);
+        }
+        let set = own.chain(grant.appended());
+        if set.clone().next().is_some() && headers.contains_key(CONNECTION) {
+            own_fields::keep(headers, &set);
+        }
     }
 
     fn refuse(&self, mut denial: Denial, request: Request) -> ResponseFuture {
@@ -232,27 +258,35 @@ impl Inner {
             let response = default_refusal(&denial);
             return ResponseFuture::ready(self.finish(response, denial));
         };
-        let challenges = self.challenges(&denial.error);
         match forbidden(request, &denial.error).into_ready() {
-            Ok(response) => ResponseFuture::ready(finish(response, denial, challenges)),
+            Ok(response) => ResponseFuture::ready(self.finish(response, denial)),
             Err(answer) => {
-                ResponseFuture::new(async move { finish(answer.await, denial, challenges) })
+                let this = self.clone();
+                ResponseFuture::new(async move { this.finish(answer.await, denial) })
             }
         }
     }
 
-    fn finish(&self, response: Response, denial: Denial) -> Response {
-        let challenges = self.challenges(&denial.error);
-        finish(response, denial, challenges)
-    }
-
-    fn challenges(&self, error: &AuthError) -> Vec<HeaderValue> {
-        if let Some(challenge) = &self.challenge {
-            return vec![challenge.clone()];
+    fn finish(&self, mut response: Response, denial: Denial) -> Response {
+        let status = response.status();
+        let asks = status == StatusCode::UNAUTHORIZED
+            || matches!(denial.error, AuthError::InvalidRequest | AuthError::InsufficientScope);
+        if asks && !response.headers().contains_key(WWW_AUTHENTICATE) {
+            match &self.challenge {
+                Some(own) => add_challenge(response.headers_mut(), Some(own)),
+                None => self.scheme.challenges(&denial.error, response.headers_mut()),
+            }
         }
-        let mut challenges = Vec::new();
-        self.scheme.challenges(error, &mut challenges);
-        challenges
+        if status == StatusCode::UNAUTHORIZED && !response.headers().contains_key(CACHE_CONTROL) {
+            // A shared cache must not hand the refusal to somebody who has credentials. A full map is left as it is.
+            let no_store = HeaderValue::from_static("no-store");
+            let _full = response.headers_mut().try_insert(CACHE_CONTROL, no_store);
+        }
+        if response.extensions().get::<ResponseError>().is_none() {
+            let error = ResponseError::new("authn", denial.reason.as_str(), denial.error);
+            response.extensions_mut().insert(error);
+        }
+        response
     }
 
     fn tell(&self, outcome: Outcome, reason: Reason, cached: bool, started: Option<Instant>) {
@@ -281,32 +315,4 @@ fn default_refusal(denial: &Denial) -> Response {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
-}
-
-fn finish(mut response: Response, denial: Denial, challenges: Vec<HeaderValue>) -> Response {
-    let status = response.status();
-    let asks = status == StatusCode::UNAUTHORIZED
-        || matches!(denial.error, AuthError::InvalidRequest | AuthError::InsufficientScope);
-    if asks && !response.headers().contains_key(WWW_AUTHENTICATE) {
-        append(
-            &mut response,
-            challenges.into_iter().map(|value| (WWW_AUTHENTICATE, value)).collect(),
-        );
-    }
-    if status == StatusCode::UNAUTHORIZED && !response.headers().contains_key(CACHE_CONTROL) {
-        // A shared cache must not hand the refusal to somebody who has credentials.
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if response.extensions().get::<ResponseError>().is_none() {
-        let error = ResponseError::new("authn", denial.reason.as_str(), denial.error);
-        response.extensions_mut().insert(error);
-    }
-    response
-}
-
-fn append(response: &mut Response, lines: Vec<(HeaderName, HeaderValue)>) {
-    for (name, value) in lines {
-        // A full map is left as it is.
-        let _full = response.headers_mut().try_append(name, value);
-    }
 }

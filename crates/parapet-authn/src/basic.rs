@@ -5,14 +5,14 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use parapet_core::{BoxFuture, RequestHead};
 use parapet_header::quoted;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::credentials::authorization;
-use crate::scheme::{Check, Denial, Scheme};
+use crate::scheme::{Check, Denial, Scheme, add_challenge};
 use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
 
 #[cfg(feature = "htpasswd")]
@@ -123,7 +123,8 @@ impl Basic {
     /// Makes the authenticator.
     ///
     /// # Errors
-    /// [`EmptyCredentials`](Error::EmptyCredentials), [`BadRealm`](Error::BadRealm), [`Random`](Error::Random);
+    /// [`EmptyCredentials`](Error::EmptyCredentials), [`BadCredentials`](Error::BadCredentials),
+    /// [`BadRealm`](Error::BadRealm), [`Random`](Error::Random);
     /// [`PasswordFile`](Error::PasswordFile) and [`PasswordLine`](Error::PasswordLine) for a file.
     pub fn build(self) -> Result<Authenticator, Error> {
         let realm = quoted(&self.realm).ok_or(Error::BadRealm("the realm"))?;
@@ -171,25 +172,23 @@ impl Scheme for BasicCheck {
     }
 
     fn check(&self, head: &RequestHead) -> Check {
-        let credentials = match credentials(head) {
-            Ok(credentials) => credentials,
+        let text = match credentials(head) {
+            Ok(text) => text,
             Err(denial) => return Check::Now(Err(denial)),
         };
-        let identity = Identity::new("basic").with_subject(credentials.user.as_str());
-        let mut grant = Grant::new().with_identity(identity);
-        if !self.keep_credentials {
-            grant = grant.remove(AUTHORIZATION);
-        }
+        // RFC 7617 §2: a user name has no colon, a password may have some.
+        let Some((user, password)) = text.split_once(':') else {
+            return Check::Now(Err(Denial::credentials(Reason::Malformed)));
+        };
+        let owned = || Credentials { user: user.into(), password: password.into() };
         match &self.verifier {
-            Verifier::Pair(pair) => {
-                let fits = pair.fits(&credentials.user, &credentials.password);
-                Check::Now(if fits {
-                    Ok(grant)
-                } else {
-                    Err(Denial::credentials(Reason::BadCredentials))
-                })
-            }
+            Verifier::Pair(pair) => Check::Now(if pair.fits(user, password) {
+                Ok(self.grant(user))
+            } else {
+                Err(Denial::credentials(Reason::BadCredentials))
+            }),
             Verifier::Own(verify) => {
+                let (grant, credentials) = (self.grant(user), owned());
                 let verified = verify(head, credentials);
                 Check::Later(Box::pin(async move {
                     verified.await?;
@@ -198,7 +197,7 @@ impl Scheme for BasicCheck {
             }
             #[cfg(feature = "htpasswd")]
             Verifier::File(file) => {
-                let file = Arc::clone(file);
+                let (grant, credentials, file) = (self.grant(user), owned(), Arc::clone(file));
                 Check::Later(Box::pin(async move {
                     let cached = file.verify(credentials).await?;
                     Ok(grant.cached(cached))
@@ -207,17 +206,25 @@ impl Scheme for BasicCheck {
         }
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
         if !matches!(error, AuthError::Unavailable | AuthError::InsufficientScope) {
-            into.push(self.challenge.clone());
+            add_challenge(into, Some(&self.challenge));
         }
+    }
+}
+
+impl BasicCheck {
+    fn grant(&self, user: &str) -> Grant {
+        let grant = Grant::new().with_identity(Identity::new("basic").with_subject(user));
+        if self.keep_credentials { grant } else { grant.remove(AUTHORIZATION) }
     }
 }
 
 /// Most bytes of user, colon and password.
 const MAX_CREDENTIALS: usize = 4096;
 
-fn credentials(head: &RequestHead) -> Result<Credentials, Denial> {
+/// User, colon and password, decoded.
+fn credentials(head: &RequestHead) -> Result<String, Denial> {
     let malformed = || Denial::credentials(Reason::Malformed);
     let encoded = authorization(&head.headers, "basic")
         .map_err(|_| Denial::credentials(Reason::Repeated))?
@@ -230,8 +237,12 @@ fn credentials(head: &RequestHead) -> Result<Credentials, Denial> {
         return Err(Denial::credentials(Reason::TooLarge));
     }
     let text = String::from_utf8(decoded).map_err(|_| malformed())?;
-    let (user, password) = text.split_once(':').ok_or_else(malformed)?;
-    Ok(Credentials { user: user.into(), password: password.into() })
+    // RFC 7617 §2. Names go on to logs and to stores of others.
+    if has_control(&text) { Err(malformed()) } else { Ok(text) }
+}
+
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_control())
 }
 
 /// A user and a password as tags under a random key: time tells nothing of either, not even their lengths.
@@ -245,6 +256,13 @@ impl Pair {
     fn new(user: &str, password: &str) -> Result<Self, Error> {
         if user.is_empty() || password.is_empty() {
             return Err(Error::EmptyCredentials);
+        }
+        // No client could send them: a line end at the end of a file that holds the password, above all.
+        if user.contains(':') {
+            return Err(Error::BadCredentials("the user name holds a colon"));
+        }
+        if has_control(user) || has_control(password) {
+            return Err(Error::BadCredentials("a control character, a line end perhaps, is in it"));
         }
         let key = random_key()?;
         Ok(Self {

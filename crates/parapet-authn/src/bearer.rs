@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderName, HeaderValue};
 use parapet_core::RequestHead;
@@ -71,20 +69,24 @@ impl Source {
             Self::Bearer => grant.remove(AUTHORIZATION),
             Self::Header(name) => grant.remove(name.clone()),
             Self::Cookie(name) => {
-                let left: Vec<Cow<'_, str>> = cookies(&head.headers)
-                    .filter(|(found, _)| *found != name.as_bytes())
-                    .map(|(name, value)| {
-                        let both = [name, b"=", value].concat();
-                        Cow::Owned(String::from_utf8_lossy(&both).into_owned())
-                    })
+                let lines = head.headers.get_all(COOKIE).iter();
+                // The others go on byte by byte.
+                let left: Vec<&[u8]> = lines
+                    .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+                    .map(<[u8]>::trim_ascii)
+                    .filter(|piece| !piece.is_empty() && cookie_name(piece) != name.as_bytes())
                     .collect();
-                match HeaderValue::from_str(&left.join("; ")) {
+                match HeaderValue::from_bytes(&left.join(&b"; "[..])) {
                     Ok(value) if !left.is_empty() => grant.insert(COOKIE, value),
                     _ => grant.remove(COOKIE),
                 }
             }
         }
     }
+}
+
+fn cookie_name(piece: &[u8]) -> &[u8] {
+    piece.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii()
 }
 
 /// The challenges of a bearer scheme, built once (RFC 6750 §3).

@@ -28,9 +28,14 @@ pub(crate) fn absolute(setting: &'static str, url: &str) -> Result<Uri, Error> {
     Ok(uri)
 }
 
-/// Whether what goes there stays on this machine.
-#[cfg(feature = "jwks")]
-pub(crate) fn is_loopback(uri: &Uri) -> bool {
+/// Whether others on the wire can read and write what goes there: plain HTTP that leaves this machine.
+#[cfg(any(feature = "jwks", feature = "introspection"))]
+pub(crate) fn is_plain(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("http") && !is_loopback(uri)
+}
+
+#[cfg(any(feature = "jwks", feature = "introspection"))]
+fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

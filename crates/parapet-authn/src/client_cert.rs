@@ -1,12 +1,13 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use parapet_core::{RequestExt, RequestHead};
 use parapet_header::quoted;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::own_fields;
 use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
 
@@ -49,11 +50,11 @@ impl ClientCert {
     /// Makes the authenticator.
     ///
     /// # Errors
-    /// None at present.
+    /// [`ReservedHeader`](Error::ReservedHeader).
     pub fn build(self) -> Result<Authenticator, Error> {
         Ok(Authenticator::of(Certificates {
             allowed: self.allowed,
-            header: self.header.into_iter().collect(),
+            header: self.header.map(own_fields::free).transpose()?.into_iter().collect(),
         }))
     }
 }
@@ -77,7 +78,7 @@ impl Scheme for Certificates {
         })
     }
 
-    fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
+    fn challenges(&self, _: &AuthError, _: &mut HeaderMap) {}
 
     fn own_fields(&self) -> &[HeaderName] {
         &self.header

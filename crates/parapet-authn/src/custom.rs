@@ -1,4 +1,4 @@
-use http::HeaderValue;
+use http::HeaderMap;
 use parapet_core::{BoxFuture, RequestHead};
 
 use crate::scheme::{Check, Checked, Denial, Scheme};
@@ -31,5 +31,5 @@ impl Scheme for Custom {
         Check::Later((self.0)(head))
     }
 
-    fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
+    fn challenges(&self, _: &AuthError, _: &mut HeaderMap) {}
 }

@@ -25,6 +25,9 @@ pub enum Error {
     /// Not a field name (RFC 9110 §5.1).
     #[error("{0:?} is not a header field name")]
     BadHeaderName(String),
+    /// A field that frames the message or belongs to its connection.
+    #[error("{0} frames the message or belongs to its connection: no check may set or copy it")]
+    ReservedHeader(http::HeaderName),
     /// Not an absolute `http` or `https` URL without user information and fragment.
     #[error("{setting}: {reason}; write https://host/path")]
     BadUrl {
@@ -42,6 +45,9 @@ pub enum Error {
     /// An empty user name or password: a missing environment variable must not open a site.
     #[error("the user name or the password is empty")]
     EmptyCredentials,
+    /// A user name or password that no client can send (RFC 7617 §2): what is wrong with it.
+    #[error("the user name or the password cannot be sent: {0}")]
+    BadCredentials(&'static str),
     /// `Any` without a scheme would refuse every request.
     #[error("no scheme is given: name at least one")]
     NoSchemes,

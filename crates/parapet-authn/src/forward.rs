@@ -2,22 +2,27 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RANGE, SET_COOKIE, TRAILER,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use parapet_core::{Body, Handler, RequestExt, RequestHead, Response, ResponseError, plain_error};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use parapet_core::{
+    Body, Handler, Request, RequestExt, RequestHead, Response, ResponseError, plain_error,
+};
 use parapet_header::{
     X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_METHOD, X_FORWARDED_PROTO, X_FORWARDED_URI,
     first_str, strip_hop_by_hop,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::client::{absolute, default_client};
+use crate::own_fields;
 use crate::scheme::{Check, Checked, Denial, Scheme};
 use crate::{AuthError, Authenticator, Error, Grant, Identity, Reason};
 
+mod content;
 mod decisions;
 mod idle;
 
@@ -26,7 +31,7 @@ use self::decisions::Decisions;
 /// An external auth server decides: settings of the check, made an [`Authenticator`] by [`build`](Self::build).
 ///
 /// The server gets `GET url` with the client's header fields and answers 2xx for yes. Any other answer, redirects to a
-/// login page too, goes to the client as it is.
+/// login page too, goes to the client as it is. It gets no body, unless [`include_body`](Self::include_body) says so.
 #[derive(Clone)]
 pub struct Forward {
     url: String,
@@ -38,6 +43,7 @@ pub struct Forward {
     set_cookie: bool,
     subject_header: Option<String>,
     cache_by: Vec<String>,
+    include_body: Option<usize>,
 }
 
 impl Forward {
@@ -53,6 +59,7 @@ impl Forward {
             set_cookie: false,
             subject_header: None,
             cache_by: Vec::new(),
+            include_body: None,
         }
     }
 
@@ -121,11 +128,29 @@ impl Forward {
         self
     }
 
+    /// Sends the content of the request along, up to `max` bytes, for auth servers that check signatures of bodies. The
+    /// question is a `POST` then, since content means nothing in a `GET` (RFC 9110 §9.3.1), with `Content-Type` and
+    /// `Content-Encoding` of the request unless [`auth_request_headers`](Self::auth_request_headers) names other fields;
+    /// its method is in `X-Forwarded-Method` as ever. Default: none is sent.
+    ///
+    /// A longer body is answered with 413 and nobody is asked: an announced length before a byte of it is read, and
+    /// without `100 Continue` for those who wait for one. What the auth server allows goes on as it came, trailers and
+    /// framing included; trailers are not shown to the auth server. A body that breaks off or breaks its framing is 400,
+    /// one that stalls 408.
+    ///
+    /// Each request holds its content in memory until it is sent on. A body that was buffered before is not copied.
+    /// CONNECT has no content (RFC 9110 §9.3.6).
+    #[must_use]
+    pub fn include_body(mut self, max: usize) -> Self {
+        self.include_body = Some(max);
+        self
+    }
+
     /// Makes the authenticator.
     ///
     /// # Errors
-    /// [`BadUrl`](Error::BadUrl), [`BadHeaderName`](Error::BadHeaderName), [`ZeroDuration`](Error::ZeroDuration),
-    /// [`ZeroLimit`](Error::ZeroLimit).
+    /// [`BadUrl`](Error::BadUrl), [`BadHeaderName`](Error::BadHeaderName), [`ReservedHeader`](Error::ReservedHeader),
+    /// [`ZeroDuration`](Error::ZeroDuration), [`ZeroLimit`](Error::ZeroLimit).
     pub fn build(self) -> Result<Authenticator, Error> {
         if self.timeout.is_zero() {
             return Err(Error::ZeroDuration("timeout"));
@@ -133,8 +158,11 @@ impl Forward {
         if self.max_in_flight == 0 {
             return Err(Error::ZeroLimit("max_in_flight"));
         }
+        if self.include_body == Some(0) {
+            return Err(Error::ZeroLimit("include_body"));
+        }
         let mut own_fields = names(&self.response_headers)?;
-        let subject_header = self.subject_header.as_deref().map(name).transpose()?;
+        let subject_header = self.subject_header.as_deref().map(own_fields::name).transpose()?;
         let response_headers = own_fields.clone();
         // A field that says who it is may only come from the auth server.
         own_fields.extend(subject_header.clone());
@@ -150,6 +178,7 @@ impl Forward {
                 set_cookie: self.set_cookie,
                 subject_header,
                 decisions: (!cache_by.is_empty()).then(|| Decisions::new(cache_by)),
+                include_body: self.include_body,
             }),
             own_fields,
         }))
@@ -162,16 +191,13 @@ impl fmt::Debug for Forward {
             .field("timeout", &self.timeout)
             .field("request_headers", &self.request_headers)
             .field("response_headers", &self.response_headers)
+            .field("include_body", &self.include_body)
             .finish_non_exhaustive()
     }
 }
 
-fn name(text: &str) -> Result<HeaderName, Error> {
-    text.parse().map_err(|_| Error::BadHeaderName(text.into()))
-}
-
 fn names<S: AsRef<str>>(texts: &[S]) -> Result<Vec<HeaderName>, Error> {
-    texts.iter().map(|text| name(text.as_ref())).collect()
+    texts.iter().map(|text| own_fields::name(text.as_ref())).collect()
 }
 
 struct ForwardCheck {
@@ -189,6 +215,8 @@ struct Inner {
     set_cookie: bool,
     subject_header: Option<HeaderName>,
     decisions: Option<Decisions>,
+    /// Most bytes of content that go along.
+    include_body: Option<usize>,
 }
 
 impl Scheme for ForwardCheck {
@@ -197,31 +225,52 @@ impl Scheme for ForwardCheck {
     }
 
     fn check(&self, head: &RequestHead) -> Check {
-        let key = self.inner.decisions.as_ref().map(|decisions| decisions.key(head));
-        if let (Some(decisions), Some(key)) = (&self.inner.decisions, &key)
-            && let Some(grant) = decisions.get(key)
+        let inner = Arc::clone(&self.inner);
+        let key = inner.decisions.as_ref().map(|decisions| decisions.key(head));
+        if let Some(max) = inner.include_body
+            && head.method != Method::CONNECT
         {
-            return Check::Now(Ok(grant.cached(true)));
+            // The cheap refusal first; the place itself is taken when there is something to ask: clients that are slow to
+            // send must not keep the others out.
+            if inner.slots.available_permits() == 0 {
+                return Check::Now(Err(unavailable(Reason::Overloaded)));
+            }
+            let request = match inner.request(head) {
+                Ok(request) => request,
+                Err(denial) => return Check::Now(Err(denial)),
+            };
+            return Check::WithBody(Box::new(move |body| {
+                Box::pin(async move {
+                    match content::read(body, max).await {
+                        Ok((content, body)) => (body, inner.ask_about(request, content, key).await),
+                        Err(failure) => (Body::empty(), Err(failure.into())),
+                    }
+                })
+            }));
         }
-        let Ok(slot) = Arc::clone(&self.inner.slots).try_acquire_owned() else {
+        if let Some(grant) = inner.remembered(key.as_deref()) {
+            return Check::Now(Ok(grant));
+        }
+        let Ok(slot) = Arc::clone(&inner.slots).try_acquire_owned() else {
             return Check::Now(Err(unavailable(Reason::Overloaded)));
         };
-        let request = self.inner.request(head);
-        let inner = Arc::clone(&self.inner);
-        Check::Later(Box::pin(async move {
-            let _held = slot;
-            // Dropping this future, because the client left, cancels the request to the auth server.
-            let answer = timeout(inner.timeout, inner.client.serve(request)).await;
-            inner.judge(answer.ok(), key).await
-        }))
+        let request = match inner.request(head) {
+            Ok(request) => request,
+            Err(denial) => return Check::Now(Err(denial)),
+        };
+        Check::Later(Box::pin(async move { inner.ask(request, key, slot).await }))
     }
 
-    fn challenges(&self, _: &AuthError, _: &mut Vec<HeaderValue>) {}
+    fn challenges(&self, _: &AuthError, _: &mut HeaderMap) {}
 
     fn own_fields(&self) -> &[HeaderName] {
         &self.own_fields
     }
 }
+
+/// What the auth server is told of the request, whatever the client sent.
+const FORWARDED: [HeaderName; 5] =
+    [X_FORWARDED_METHOD, X_FORWARDED_HOST, X_FORWARDED_URI, X_FORWARDED_PROTO, X_FORWARDED_FOR];
 
 /// Most bytes of a 2xx answer's body that are read so that its connection can be used again.
 const DRAIN: usize = 64 * 1024;
@@ -229,34 +278,70 @@ const DRAIN: usize = 64 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 impl Inner {
-    fn request(&self, head: &RequestHead) -> http::Request<Body> {
-        let mut request = http::Request::new(Body::empty());
+    /// A question with content: an answer holds for this content alone.
+    async fn ask_about(
+        &self,
+        mut request: Request,
+        content: Bytes,
+        key: Option<Vec<u8>>,
+    ) -> Checked {
+        let key = key.map(|key| decisions::with_content(&key, &content));
+        if let Some(grant) = self.remembered(key.as_deref()) {
+            return Ok(grant);
+        }
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return Err(unavailable(Reason::Overloaded));
+        };
+        *request.body_mut() = Body::full(content);
+        self.ask(request, key, slot).await
+    }
+
+    /// Dropping this future, because the client left, cancels the request to the auth server.
+    async fn ask(
+        &self,
+        request: Request,
+        key: Option<Vec<u8>>,
+        _slot: OwnedSemaphorePermit,
+    ) -> Checked {
+        let answer = timeout(self.timeout, self.client.serve(request)).await;
+        self.judge(answer.ok(), key).await
+    }
+
+    fn remembered(&self, key: Option<&[u8]>) -> Option<Grant> {
+        Some(self.decisions.as_ref()?.get(key?)?.cached(true))
+    }
+
+    /// A target that no field value can tell of is refused: the auth server would decide about another one.
+    fn request(&self, head: &RequestHead) -> Result<Request, Denial> {
+        self.described(head)
+            .ok_or_else(|| Denial::new(AuthError::InvalidRequest, Reason::Malformed))
+    }
+
+    fn described(&self, head: &RequestHead) -> Option<Request> {
+        let mut request = Request::new(Body::empty());
+        let with_content = self.include_body.is_some();
+        *request.method_mut() = if with_content { Method::POST } else { Method::GET };
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = match &self.request_headers {
             Some(names) => chosen(&head.headers, names),
-            None => described(&head.headers),
+            None => unchosen(&head.headers, with_content),
         };
         let headers = request.headers_mut();
-        let text = |text: &str| HeaderValue::from_str(text).ok();
-        for (name, value) in [
-            (X_FORWARDED_METHOD, text(head.method.as_str())),
-            (X_FORWARDED_HOST, head.authority().and_then(|authority| text(authority.as_str()))),
-            (X_FORWARDED_URI, text(head.original_target().as_str())),
-        ] {
-            headers.remove(&name);
-            if let Some(value) = value {
-                // A full map is left as it is.
-                let _full = headers.try_insert(name, value);
-            }
+        own_fields::clear(headers, &FORWARDED.iter());
+        // Targets may hold bytes above ASCII.
+        let value = |text: &str| HeaderValue::from_bytes(text.as_bytes()).ok();
+        headers.try_insert(X_FORWARDED_METHOD, value(head.method.as_str())?).ok()?;
+        headers.try_insert(X_FORWARDED_URI, value(head.original_target().as_str())?).ok()?;
+        if let Some(authority) = head.authority() {
+            headers.try_insert(X_FORWARDED_HOST, value(authority.as_str())?).ok()?;
         }
         // As the server's trust rules left them.
         for name in [X_FORWARDED_PROTO, X_FORWARDED_FOR] {
-            headers.remove(&name);
             for value in head.headers.get_all(&name) {
-                let _full = headers.try_append(name.clone(), value.clone());
+                headers.try_append(name.clone(), value.clone()).ok()?;
             }
         }
-        request
+        Some(request)
     }
 
     /// `None`: no head in time.
@@ -267,6 +352,11 @@ impl Inner {
         };
         if let Some(error) = answer.extensions().get::<ResponseError>() {
             tracing::debug!(kind = error.kind(), "the auth server did not answer");
+            return Err(unavailable(Reason::Unavailable));
+        }
+        if answer.status().is_informational() {
+            // A head that announces another one, or a protocol that nobody asked for, is no answer.
+            tracing::debug!(kind = "informational", "the auth server did not answer");
             return Err(unavailable(Reason::Unavailable));
         }
         if !answer.status().is_success() {
@@ -282,7 +372,7 @@ impl Inner {
             }
         }
         let subject = self.subject_header.as_ref().and_then(|name| first_str(&head.headers, name));
-        if let Some(subject) = subject {
+        if let Some(subject) = subject.filter(|subject| !subject.is_empty()) {
             grant = grant.with_identity(Identity::new("forward").with_subject(subject));
         }
         if let (Some(decisions), Some(key)) = (&self.decisions, key) {
@@ -307,25 +397,20 @@ fn chosen(from: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
     to
 }
 
-/// What a request without a body on another connection may carry.
-fn described(from: &HeaderMap) -> HeaderMap {
+/// What a request of another method on another connection may carry.
+fn unchosen(from: &HeaderMap, with_content: bool) -> HeaderMap {
     let mut to = from.clone();
     strip_hop_by_hop(&mut to);
-    for name in [
-        CONTENT_ENCODING,
-        CONTENT_LENGTH,
-        CONTENT_TYPE,
-        EXPECT,
-        HOST,
-        RANGE,
-        TRAILER,
-        // A condition must not turn the auth server's 200 into a 304.
-        http::header::IF_MATCH,
-        http::header::IF_NONE_MATCH,
-        http::header::IF_MODIFIED_SINCE,
-        http::header::IF_UNMODIFIED_SINCE,
-        http::header::IF_RANGE,
-    ] {
+    if !with_content {
+        to.remove(CONTENT_ENCODING);
+        to.remove(CONTENT_TYPE);
+    }
+    for name in [CONTENT_LENGTH, EXPECT, HOST, RANGE, TRAILER] {
+        to.remove(name);
+    }
+    // A condition must not turn the auth server's 200 into a 304.
+    let is_condition = |name: &&HeaderName| name.as_str().starts_with("if-");
+    while let Some(name) = to.keys().find(is_condition).cloned() {
         to.remove(name);
     }
     to

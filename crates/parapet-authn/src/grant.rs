@@ -4,6 +4,8 @@ use parapet_core::RequestHead;
 use crate::{Identity, JwtClaims};
 
 /// What a success adds to the request: who it is, and edits of its header fields. Default: nothing.
+///
+/// A client that names a field of the grant in `Connection` does not get it removed on the way to the backend.
 #[derive(Clone, Debug, Default)]
 pub struct Grant {
     identity: Option<Identity>,
@@ -49,7 +51,8 @@ impl Grant {
         self
     }
 
-    /// Sets a field of the request, in place of what the client sent.
+    /// Sets a field of the request, in place of what the client sent, also under a name with `_` for `-`, which CGI-like
+    /// backends cannot tell apart.
     #[must_use]
     pub fn insert(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.edits.push(Edit::Insert(name, value));
@@ -91,6 +94,22 @@ impl Grant {
 
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Fields that it sets.
+    pub(crate) fn inserted(&self) -> impl Iterator<Item = &HeaderName> + Clone {
+        self.edits.iter().filter_map(|edit| match edit {
+            Edit::Insert(name, _) => Some(name),
+            Edit::Remove(_) | Edit::Append(..) => None,
+        })
+    }
+
+    /// Fields that it adds to.
+    pub(crate) fn appended(&self) -> impl Iterator<Item = &HeaderName> + Clone {
+        self.edits.iter().filter_map(|edit| match edit {
+            Edit::Append(name, _) => Some(name),
+            Edit::Remove(_) | Edit::Insert(..) => None,
+        })
     }
 
     /// Edits the request. What is left is for the response.

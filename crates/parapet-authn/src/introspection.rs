@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use parapet_core::{Body, Handler, RequestHead, ResponseError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -15,16 +15,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::bearer::{BearerChallenges, Source};
-use crate::client::{absolute, default_client};
+use crate::client::{absolute, default_client, is_plain};
 use crate::lru::Lru;
 use crate::rules::{ClaimRules, Times, claim_settings};
-use crate::scheme::{Check, Checked, Denial, Scheme};
+use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
 use crate::{AuthError, Authenticator, Error, JwtClaims, Reason, json};
 
 /// Opaque bearer tokens that an authorization server explains (RFC 7662): settings of the check, made an
 /// [`Authenticator`] by [`build`](Self::build).
 ///
-/// An active token is remembered for 60 s or until its `exp`, an inactive one for 10 s; 4096 of them. Requests with one
+/// An active token is remembered for 60 s or until its `exp`, a refused one for 10 s; 4096 of each. Requests with one
 /// token share one question, and 1024 questions at most are under way; above that: 503. Claims are checked as those of a
 /// JWT.
 #[derive(Clone)]
@@ -83,7 +83,8 @@ impl Introspection {
     ///
     /// # Errors
     /// [`BadUrl`](Error::BadUrl), [`BadRealm`](Error::BadRealm), [`BadHeaderName`](Error::BadHeaderName),
-    /// [`EmptyCredentials`](Error::EmptyCredentials), [`ZeroDuration`](Error::ZeroDuration).
+    /// [`ReservedHeader`](Error::ReservedHeader), [`EmptyCredentials`](Error::EmptyCredentials),
+    /// [`ZeroDuration`](Error::ZeroDuration).
     pub fn build(self) -> Result<Authenticator, Error> {
         if self.timeout.is_zero() {
             return Err(Error::ZeroDuration("timeout"));
@@ -97,17 +98,26 @@ impl Introspection {
             .map_err(|_| Error::EmptyCredentials)?;
         authorization.set_sensitive(true);
         let rules = self.rules.check()?;
+        let url = absolute("the URL of the introspection endpoint", &self.url)?;
+        if is_plain(&url) {
+            // RFC 7662 §4 demands TLS.
+            tracing::warn!(
+                host = url.host(),
+                "introspection goes over plain HTTP: tokens and the client's secret are open to whoever is on that wire"
+            );
+        }
         Ok(Authenticator::of(Shared {
             challenges: BearerChallenges::new(self.realm.as_deref(), &rules.scopes)?,
             own_fields: rules.own_fields(),
             max_token_bytes: self.max_token_bytes,
             inner: Arc::new(Inner {
-                url: absolute("the URL of the introspection endpoint", &self.url)?,
+                url,
                 authorization,
                 rules,
                 client: self.client.unwrap_or_else(default_client),
                 timeout: self.timeout,
-                known: Mutex::new(Lru::new(REMEMBERED)),
+                active: Mutex::new(Lru::new(REMEMBERED)),
+                refused: Mutex::new(Lru::new(REMEMBERED)),
                 asking: Mutex::new(HashMap::new()),
             }),
         }))
@@ -126,13 +136,21 @@ fn form(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
+/// RFC 9110 §11.2.
+fn is_token68(token: &str) -> bool {
+    let text = token.trim_end_matches('=');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
 const SCHEME: &str = "introspection";
 const REMEMBERED: usize = 4096;
 /// Most questions under way.
 const MAX_ASKING: usize = 1024;
 const ACTIVE: Duration = Duration::from_secs(60);
 const INACTIVE: Duration = Duration::from_secs(10);
-const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// Longest answer: [`REMEMBERED`] of them are kept.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 struct Shared {
     inner: Arc<Inner>,
@@ -147,12 +165,16 @@ struct Inner {
     rules: ClaimRules,
     client: Handler,
     timeout: Duration,
-    known: Mutex<Lru<Digest, (Answer, Instant)>>,
+    active: Known,
+    /// Apart, so that whoever sends tokens by chance does not drive out the good ones.
+    refused: Known,
     /// Questions under way, at most [`MAX_ASKING`].
     asking: Mutex<HashMap<Digest, watch::Receiver<Option<Answer>>>>,
 }
 
 type Digest = [u8; 32];
+/// Answers, and when they end.
+type Known = Mutex<Lru<Digest, (Answer, Instant)>>;
 
 #[derive(Clone)]
 enum Answer {
@@ -169,8 +191,13 @@ impl Scheme for Shared {
 
     fn check(&self, head: &RequestHead) -> Check {
         let token = match Source::Bearer.token(head) {
-            Ok(Some(token)) if token.len() <= self.max_token_bytes => token.to_owned(),
-            Ok(Some(_)) => return Check::Now(Err(Denial::token(Reason::TooLarge))),
+            Ok(Some(token)) if token.len() > self.max_token_bytes => {
+                return Check::Now(Err(Denial::token(Reason::TooLarge)));
+            }
+            Ok(Some(token)) if !is_token68(token) => {
+                return Check::Now(Err(Denial::token(Reason::Malformed)));
+            }
+            Ok(Some(token)) => token.to_owned(),
             Ok(None) => return Check::Now(Err(Denial::missing())),
             Err(denial) => return Check::Now(Err(denial)),
         };
@@ -178,8 +205,8 @@ impl Scheme for Shared {
         Check::Later(Box::pin(async move { inner.check(token).await }))
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
-        into.extend(self.challenges.of(error).cloned());
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
+        add_challenge(into, self.challenges.of(error));
     }
 
     fn own_fields(&self) -> &[HeaderName] {
@@ -193,11 +220,13 @@ impl Inner {
             .as_ref()
             .try_into()
             .map_err(|_| Denial::unavailable())?;
-        let known = self.known().get(&digest).cloned();
-        if let Some((answer, until)) = known
-            && Instant::now() < until
-        {
-            return Ok(self.judge(answer)?.cached(true));
+        for known in [&self.active, &self.refused] {
+            let known = lock(known).get(&digest).cloned();
+            if let Some((answer, until)) = known
+                && Instant::now() < until
+            {
+                return Ok(self.judge(answer)?.cached(true));
+            }
         }
         let mut asked = {
             let mut asking = lock(&self.asking);
@@ -229,13 +258,14 @@ impl Inner {
                 timeout(this.timeout, this.question(&token)).await.unwrap_or(Answer::Unavailable);
             let hold = match &answer {
                 Answer::Active(_, times) => {
-                    Some(times.left(this.rules.now()).map_or(ACTIVE, |left| left.min(ACTIVE)))
+                    let left = times.left(this.rules.now()).map_or(ACTIVE, |left| left.min(ACTIVE));
+                    Some((&this.active, left))
                 }
-                Answer::Refused(_) => Some(INACTIVE),
+                Answer::Refused(_) => Some((&this.refused, INACTIVE)),
                 Answer::Unavailable => None,
             };
-            if let Some(hold) = hold {
-                this.known().insert(digest, (answer.clone(), Instant::now() + hold));
+            if let Some((known, hold)) = hold {
+                lock(known).insert(digest, (answer.clone(), Instant::now() + hold));
             }
             tell.send_replace(Some(answer));
         });
@@ -281,10 +311,6 @@ impl Inner {
             Answer::Refused(reason) => Err(Denial::token(reason)),
             Answer::Unavailable => Err(Denial::unavailable()),
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Lru<Digest, (Answer, Instant)>> {
-        lock(&self.known)
     }
 }
 

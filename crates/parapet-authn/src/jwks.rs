@@ -31,7 +31,7 @@ pub struct Jwks {
     on_refresh: Option<OnRefresh>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Where {
     Url(String),
     #[cfg(feature = "oidc")]
@@ -149,12 +149,16 @@ impl Jwks {
                 ),
                 in_flight: None,
             }),
+            started: Instant::now(),
+            fresh_until: AtomicU64::new(0),
             fetcher: Fetcher {
                 place,
                 client: self.client.unwrap_or_else(default_client),
                 max_bytes: usize::try_from(self.max_response_bytes).unwrap_or(usize::MAX),
                 #[cfg(feature = "oidc")]
                 discovered: Mutex::new(None),
+                #[cfg(feature = "oidc")]
+                timeout: self.timeout,
             },
             issuer,
             timeout: self.timeout,
@@ -166,7 +170,12 @@ impl Jwks {
 
 impl fmt::Debug for Jwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwks").field("place", &self.place).finish_non_exhaustive()
+        // Not the URL: what should not be there, and nobody has checked yet, may be in it.
+        f.debug_struct("Jwks")
+            .field("refresh_interval", &self.refresh_interval)
+            .field("min_refresh_interval", &self.min_refresh_interval)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -180,8 +189,11 @@ pub struct RemoteKeys(Arc<Inner>);
 struct Inner {
     /// Swapped whole by the fetch, read by every request without a lock.
     set: ArcSwapOption<KeySet>,
-    /// Held for a few instructions, never over an await.
+    /// Held for a few instructions, never over an await; a fresh set with the key that is wanted needs no look at it.
     state: Mutex<State>,
+    started: Instant,
+    /// Milliseconds since `started` until which the set is fresh. Written behind each new set, under the lock.
+    fresh_until: AtomicU64,
     fetcher: Fetcher,
     issuer: Option<String>,
     timeout: Duration,
@@ -331,6 +343,9 @@ impl Inner {
     async fn look_up(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, KeyError> {
         let set = self.set.load_full();
         let known = set.as_ref().is_some_and(|set| kid.is_none_or(|kid| set.has(kid)));
+        if known && self.is_fresh() {
+            return set.ok_or(KeyError::Unavailable);
+        }
         if set.is_some() && !known {
             self.counts.unknown_kid.fetch_add(1, Ordering::Relaxed);
         }
@@ -357,6 +372,11 @@ impl Inner {
         };
         self.wait(waiter).await;
         self.current().ok_or(KeyError::Unavailable)
+    }
+
+    fn is_fresh(&self) -> bool {
+        let now = Instant::now().saturating_duration_since(self.started);
+        millis(now) < self.fresh_until.load(Ordering::Acquire)
     }
 
     /// The set, unless it is too old to serve.
@@ -398,6 +418,10 @@ impl State {
     }
 }
 
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A fetch under way. Dropped before its end (the runtime stops, a client panics), it counts as failed.
 struct Running {
     inner: Arc<Inner>,
@@ -423,16 +447,32 @@ impl Running {
         match found {
             Ok(set) => {
                 let mut state = inner.state();
+                let was_failing = state.schedule.is_failing();
                 inner.set.store(Some(Arc::new(set)));
                 state.schedule.succeeded(now.into_std());
+                let until = now.saturating_duration_since(inner.started);
+                let until = until.saturating_add(state.schedule.fresh_for());
+                inner.fresh_until.store(millis(until), Ordering::Release);
                 state.in_flight = None;
+                drop(state);
+                if was_failing {
+                    tracing::info!(place = %inner.fetcher.place, "a key set is fetched again");
+                }
             }
             Err(error) => {
                 inner.counts.failures.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(place = %inner.fetcher.place, error = %error, "a key set could not be fetched");
                 let mut state = inner.state();
+                let was_failing = state.schedule.is_failing();
                 state.schedule.failed(now.into_std());
                 state.in_flight = None;
+                drop(state);
+                let place = &inner.fetcher.place;
+                // The change is news, what follows from it is not.
+                if was_failing {
+                    tracing::debug!(%place, %error, "a key set could not be fetched");
+                } else {
+                    tracing::warn!(%place, %error, "a key set could not be fetched");
+                }
             }
         }
         if let Some(hook) = &inner.on_refresh {

@@ -10,7 +10,13 @@ use crate::{Algorithm, Reason};
 /// Most bytes of a decoded protected header.
 const MAX_HEADER_BYTES: usize = 4096;
 
-/// A compact JWS whose form and header are good and whose signature nobody has checked yet (RFC 7515 §7.1).
+/// A compact JWS whose header is good and of which nothing else was looked at (RFC 7515 §7.1).
+pub(crate) struct Compact<'a> {
+    pub(crate) header: Arc<Header>,
+    token: &'a str,
+}
+
+/// A compact JWS whose form and header are good and whose signature nobody has checked yet.
 pub(crate) struct Unverified<'a> {
     pub(crate) header: Arc<Header>,
     /// The exact bytes that were signed.
@@ -26,33 +32,44 @@ pub(crate) struct Header {
     pub(crate) kid: Option<Arc<str>>,
 }
 
-impl<'a> Unverified<'a> {
-    /// Takes `token` apart. No key is looked at; `algorithms` are the pinned ones. `known` is a header that was found good
+impl<'a> Compact<'a> {
+    /// Takes `token` apart. No key is looked at; `algorithms` are the pinned ones. `known` are headers that were found good
     /// under the same settings: the tokens of one key have the same one, and then it is not parsed again.
     pub(crate) fn parse(
         token: &'a str,
         algorithms: &[Algorithm],
         types: &[String],
-        known: Option<&Arc<Header>>,
+        known: &[Arc<Header>],
     ) -> Result<Self, Denial> {
+        let (encoded, _) = token.split_once('.').ok_or_else(|| Denial::token(Reason::Malformed))?;
+        let header = match known.iter().find(|known| *known.encoded == *encoded) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(Header::parse(encoded, algorithms, types)?),
+        };
+        Ok(Self { header, token })
+    }
+
+    /// Decodes both other parts: what is malformed costs no signature check. The payload's JSON is not looked at before
+    /// the signature is.
+    pub(crate) fn decode(self) -> Result<Unverified<'a>, Denial> {
         let malformed = || Denial::token(Reason::Malformed);
-        let (message, signature) = token.rsplit_once('.').ok_or_else(malformed)?;
-        let (header, payload) = message.split_once('.').ok_or_else(malformed)?;
+        let (message, signature) = self.token.rsplit_once('.').ok_or_else(malformed)?;
+        let (_, payload) = message.split_once('.').ok_or_else(malformed)?;
         // Five parts are a JWE, which nobody here can open.
         if payload.contains('.') || signature.is_empty() {
             return Err(malformed());
         }
-        let header = match known {
-            Some(known) if *known.encoded == *header => Arc::clone(known),
-            _ => Arc::new(Header::parse(header, algorithms, types)?),
-        };
-        // Both are decoded now: what is malformed costs no cryptography. The payload's JSON is not looked at before the
-        // signature is.
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed())?;
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed())?;
-        Ok(Self { header, message: message.as_bytes(), payload, signature })
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
+        Ok(Unverified {
+            header: self.header,
+            message: message.as_bytes(),
+            payload: decode(payload)?,
+            signature: decode(signature)?,
+        })
     }
+}
 
+impl Unverified<'_> {
     /// The payload, parsed once; only to be asked for after the signature was checked.
     pub(crate) fn claims(&self) -> Result<Map<String, Value>, Denial> {
         crate::json::object(&self.payload).ok_or_else(|| Denial::token(Reason::Malformed))
@@ -156,9 +173,11 @@ mod tests {
                 let token = test["jws"].as_str().unwrap_or_default();
                 let verified = match (&key, algorithm) {
                     (Ok(key), Some(algorithm)) if key.fits(algorithm) => {
-                        Unverified::parse(token, &[algorithm], &[], None).is_ok_and(|jws| {
-                            key.verify(jws.header.algorithm, jws.message, &jws.signature)
-                        })
+                        Compact::parse(token, &[algorithm], &[], &[])
+                            .and_then(Compact::decode)
+                            .is_ok_and(|jws| {
+                                key.verify(jws.header.algorithm, jws.message, &jws.signature)
+                            })
                     }
                     _ => false,
                 };

@@ -1,16 +1,16 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use parapet_core::RequestHead;
 
 use crate::bearer::{BearerChallenges, Source};
-use crate::jws::{Header, Unverified};
+use crate::jws::{Compact, Header, Unverified};
 use crate::lru::Lru;
 use crate::rules::{ClaimRules, Times, claim_settings};
-use crate::scheme::{Check, Checked, Denial, Scheme};
+use crate::scheme::{Check, Checked, Denial, Scheme, add_challenge};
 use crate::{
     Algorithm, AuthError, Authenticator, Error, Grant, JwtClaims, JwtKey, KeyError, KeySet,
     KeySource, Reason, TokenSource,
@@ -147,7 +147,8 @@ impl Jwt {
     /// # Errors
     /// [`NoAlgorithms`](Error::NoAlgorithms), [`AlgorithmKeyMismatch`](Error::AlgorithmKeyMismatch),
     /// [`SymmetricAlgorithmWithRemoteKeys`](Error::SymmetricAlgorithmWithRemoteKeys),
-    /// [`WeakSecret`](Error::WeakSecret), [`BadRealm`](Error::BadRealm), [`BadHeaderName`](Error::BadHeaderName).
+    /// [`WeakSecret`](Error::WeakSecret), [`BadRealm`](Error::BadRealm), [`BadHeaderName`](Error::BadHeaderName),
+    /// [`ReservedHeader`](Error::ReservedHeader).
     pub fn build(mut self) -> Result<Authenticator, Error> {
         self.check_keys()?;
         if let Keys::Source(source) = &self.keys
@@ -167,7 +168,7 @@ impl Jwt {
             sources: self.sources.iter().map(Source::of).collect::<Result<_, _>>()?,
             max_token_bytes: self.max_token_bytes,
             cache: (self.cache > 0).then(|| Mutex::new(Lru::new(self.cache))),
-            header: ArcSwapOption::empty(),
+            headers: ArcSwap::default(),
             strip_token: self.strip_token,
         }))))
     }
@@ -233,8 +234,8 @@ struct JwtCheck {
     sources: Vec<Source>,
     max_token_bytes: usize,
     cache: Option<Mutex<Lru<Digest, Verified>>>,
-    /// Of the token that was verified last.
-    header: ArcSwapOption<Header>,
+    /// Of tokens that were verified last, at most [`MAX_HEADERS`].
+    headers: ArcSwap<Vec<Arc<Header>>>,
     strip_token: bool,
     challenges: BearerChallenges,
     own_fields: Vec<HeaderName>,
@@ -247,7 +248,6 @@ type Digest = [u8; 32];
 struct Verified {
     claims: JwtClaims,
     times: Times,
-    header: Arc<Header>,
     /// Of the key set that verified it; 0 for a static key.
     generation: u64,
 }
@@ -281,8 +281,8 @@ impl Scheme for Shared {
         }
     }
 
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>) {
-        into.extend(self.0.challenges.of(error).cloned());
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap) {
+        add_challenge(into, self.0.challenges.of(error));
     }
 
     fn own_fields(&self) -> &[HeaderName] {
@@ -291,6 +291,8 @@ impl Scheme for Shared {
 }
 
 const SCHEME: &str = "jwt";
+/// An issuer signs with one key, or two around a change of keys, and each has a header of its own.
+const MAX_HEADERS: usize = 8;
 
 impl JwtCheck {
     fn token<'a>(&self, head: &'a RequestHead) -> Result<(&Source, &'a str), Denial> {
@@ -305,33 +307,34 @@ impl JwtCheck {
         Err(Denial::missing())
     }
 
-    fn parse<'t>(&self, token: &'t str) -> Result<Unverified<'t>, Denial> {
-        let known = self.header.load();
-        Unverified::parse(token, &self.algorithms, &self.types, known.as_ref())
+    fn parse<'t>(&self, token: &'t str) -> Result<Compact<'t>, Denial> {
+        Compact::parse(token, &self.algorithms, &self.types, &self.headers.load())
     }
 
     fn with_key(&self, token: &str, key: &JwtKey) -> Checked {
+        // First: another algorithm costs no hash either.
+        let compact = self.parse(token)?;
         let digest = self.digest(token);
         if let Some(verified) = self.cached(digest.as_ref()) {
             return self.again(verified);
         }
-        let unverified = self.parse(token)?;
+        let unverified = compact.decode()?;
         verify(&unverified, std::iter::once(key)).and_then(|()| self.admit(&unverified, 0, digest))
     }
 
     async fn with_source(&self, token: &str) -> Checked {
         let Keys::Source(source) = &self.keys else { return Err(Denial::unavailable()) };
+        let compact = self.parse(token)?;
+        let header = Arc::clone(&compact.header);
+        let (kid, algorithm) = (header.kid.as_deref(), header.algorithm);
         let digest = self.digest(token);
         if let Some(verified) = self.cached(digest.as_ref()) {
-            let set =
-                keys(&**source, verified.header.kid.as_deref(), verified.header.algorithm).await?;
+            let set = keys(&**source, kid, algorithm).await?;
             if set.generation() == verified.generation {
                 return self.again(verified);
             }
         }
-        let unverified = self.parse(token)?;
-        let header = Arc::clone(&unverified.header);
-        let (kid, algorithm) = (header.kid.as_deref(), header.algorithm);
+        let unverified = compact.decode()?;
         let set = keys(&**source, kid, algorithm).await?;
         verify(&unverified, set.candidates(kid, algorithm))?;
         self.admit(&unverified, set.generation(), digest)
@@ -339,17 +342,15 @@ impl JwtCheck {
 
     fn admit(&self, token: &Unverified<'_>, generation: u64, digest: Option<Digest>) -> Checked {
         // Its signature was good, so nobody else can make this change all the time.
-        if !self.header.load().as_ref().is_some_and(|known| Arc::ptr_eq(known, &token.header)) {
-            self.header.store(Some(Arc::clone(&token.header)));
+        let known = self.headers.load();
+        if !known.iter().any(|known| Arc::ptr_eq(known, &token.header)) {
+            let others = known.iter().take(MAX_HEADERS - 1).cloned();
+            let headers = std::iter::once(Arc::clone(&token.header)).chain(others).collect();
+            self.headers.store(Arc::new(headers));
         }
         let (claims, times) = self.rules.admit(token.claims()?)?;
         if let (Some(cache), Some(digest)) = (&self.cache, digest) {
-            let verified = Verified {
-                claims: claims.clone(),
-                times,
-                header: Arc::clone(&token.header),
-                generation,
-            };
+            let verified = Verified { claims: claims.clone(), times, generation };
             cache.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, verified);
         }
         self.rules.grant(SCHEME, claims)

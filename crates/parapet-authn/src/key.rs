@@ -27,16 +27,20 @@ enum Kind {
 impl JwtKey {
     /// A shared secret for HS256, HS384 and HS512 (RFC 7518 §3.2). Its length is checked by `build`: 32 bytes or more.
     pub fn hmac(secret: impl AsRef<[u8]>) -> Self {
-        let secret = secret.as_ref();
+        Self::secret(secret.as_ref(), None)
+    }
+
+    fn secret(secret: &[u8], only: Option<Algorithm>) -> Self {
         let keys = [
             (Algorithm::HS256, hmac::HMAC_SHA256),
             (Algorithm::HS384, hmac::HMAC_SHA384),
             (Algorithm::HS512, hmac::HMAC_SHA512),
         ];
-        Self(Arc::new(Kind::Hmac {
-            bytes: secret.len(),
-            keys: keys.map(|(algorithm, hash)| (algorithm, hmac::Key::new(hash, secret))).into(),
-        }))
+        let keys = keys
+            .into_iter()
+            .filter(|(algorithm, _)| only.is_none_or(|only| only == *algorithm))
+            .map(|(algorithm, hash)| (algorithm, hmac::Key::new(hash, secret)));
+        Self(Arc::new(Kind::Hmac { bytes: secret.len(), keys: keys.collect() }))
     }
 
     /// An RSA public key in PEM (`PUBLIC KEY` or `RSA PUBLIC KEY`), 2048 to 8192 bits, for RS* and PS*.
@@ -99,15 +103,19 @@ impl JwtKey {
         Ok(Self::public(vec![(Algorithm::EdDSA, key)]))
     }
 
-    /// One JWK as JSON (RFC 7517 §4): `RSA`, `EC`, `OKP` (Ed25519) or `oct`. An `alg` in it narrows what the key serves.
+    /// One JWK as JSON (RFC 7517 §4): `RSA`, `EC`, `OKP` (Ed25519) or `oct`. An `alg` in it narrows what the key serves; a
+    /// `use` or `key_ops` for something else than signatures is refused.
     ///
     /// # Errors
     /// [`BadKey`](Error::BadKey).
     pub fn jwk_json(json: &str) -> Result<Self, Error> {
         let jwk = json::object(json.as_bytes()).ok_or(Error::BadKey("not a JSON object"))?;
         if jwk.get("kty").and_then(Value::as_str) == Some("oct") {
-            let secret = member(&jwk, "k")?;
-            return Ok(Self::hmac(secret));
+            let only = purpose(&jwk)?;
+            return match only {
+                Some(only) if !only.is_symmetric() => Err(NO_FIT),
+                only => Ok(Self::secret(&member(&jwk, "k")?, only)),
+            };
         }
         Self::public_jwk(&jwk)
     }
@@ -118,14 +126,7 @@ impl JwtKey {
             return Err(Error::BadKey("a private key: give its public part"));
         }
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-        let only = match jwk.get("alg") {
-            None => None,
-            Some(alg) => Some(
-                alg.as_str()
-                    .and_then(Algorithm::parse)
-                    .ok_or(Error::BadKey("an alg that is not known"))?,
-            ),
-        };
+        let only = purpose(jwk)?;
         let key = match (text("kty"), text("crv")) {
             (Some("RSA"), _) => return Self::rsa(&member(jwk, "n")?, &member(jwk, "e")?, only),
             (Some("EC"), Some(name)) => {
@@ -153,7 +154,7 @@ impl JwtKey {
             _ => return Err(Error::BadKey("a key type that is not known")),
         };
         match only {
-            Some(only) if !key.fits(only) => Err(Error::BadKey("its alg does not fit its type")),
+            Some(only) if !key.fits(only) => Err(NO_FIT),
             _ => Ok(key),
         }
     }
@@ -168,6 +169,11 @@ impl JwtKey {
         if bits > 8192 {
             return Err(Error::BadKey("an RSA key above 8192 bits"));
         }
+        // RFC 8017 §3.1. With an exponent of 1 everything is its own signature, and the library takes such keys.
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+        if !is_odd(n) || !is_odd(e) || e == [1] {
+            return Err(Error::BadKey("not an RSA public key"));
+        }
         let components = RsaPublicKeyComponents { n, e };
         let keys = RSA
             .iter()
@@ -178,7 +184,7 @@ impl JwtKey {
             .collect::<Result<Vec<_>, aws_lc_rs::error::KeyRejected>>()
             .map_err(|_| Error::BadKey("not an RSA public key"))?;
         if keys.is_empty() {
-            return Err(Error::BadKey("its alg does not fit its type"));
+            return Err(NO_FIT);
         }
         Ok(Self::public(keys))
     }
@@ -190,7 +196,7 @@ impl JwtKey {
     /// Whether it can verify signatures of this algorithm.
     pub fn fits(&self, algorithm: Algorithm) -> bool {
         match &*self.0 {
-            Kind::Hmac { .. } => algorithm.is_symmetric(),
+            Kind::Hmac { keys, .. } => keys.iter().any(|(one, _)| *one == algorithm),
             Kind::Public(keys) => keys.iter().any(|(one, _)| *one == algorithm),
         }
     }
@@ -267,6 +273,22 @@ static RSA: [(Algorithm, &signature::RsaParameters); 6] = [
     (Algorithm::PS384, &signature::RSA_PSS_2048_8192_SHA384),
     (Algorithm::PS512, &signature::RSA_PSS_2048_8192_SHA512),
 ];
+
+const NO_FIT: Error = Error::BadKey("its alg does not fit its type");
+
+/// The one algorithm that a JWK is for, if it names one (RFC 7517 §4.2 to §4.4).
+fn purpose(jwk: &Map<String, Value>) -> Result<Option<Algorithm>, Error> {
+    let signs = jwk.get("use").is_none_or(|used| used.as_str() == Some("sig"));
+    let verifies = jwk.get("key_ops").is_none_or(|ops| {
+        ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify")))
+    });
+    if !signs || !verifies {
+        return Err(Error::BadKey("a key for something else than signatures"));
+    }
+    let Some(alg) = jwk.get("alg") else { return Ok(None) };
+    let known = alg.as_str().and_then(Algorithm::parse);
+    known.map(Some).ok_or(Error::BadKey("an alg that is not known"))
+}
 
 fn member(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, Error> {
     jwk.get(name)

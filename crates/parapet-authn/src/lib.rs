@@ -108,6 +108,7 @@ mod key_set;
 mod lru;
 #[cfg(feature = "oidc")]
 mod oidc;
+mod own_fields;
 mod rules;
 mod scheme;
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
+use crate::own_fields;
 use crate::scheme::Denial;
 use crate::{AuthError, Error, Grant, Identity, JwtClaims, Reason};
 
@@ -62,10 +63,7 @@ impl ClaimRules {
         self.fields = self
             .headers
             .iter()
-            .map(|(claim, field)| {
-                let name = field.parse().map_err(|_| Error::BadHeaderName(field.clone()))?;
-                Ok((claim.clone(), name))
-            })
+            .map(|(claim, field)| Ok((claim.clone(), own_fields::name(field)?)))
             .collect::<Result<_, Error>>()?;
         Ok(self)
     }
@@ -212,7 +210,8 @@ fn header_value(claim: &Value) -> Option<HeaderValue> {
         }
         _ => scalar(claim)?,
     };
-    HeaderValue::from_str(&text).ok()
+    // Not what backends read in several ways (RFC 9110 §5.5).
+    if text.is_ascii() { HeaderValue::try_from(text).ok() } else { None }
 }
 
 fn scalar(value: &Value) -> Option<String> {

@@ -1,5 +1,6 @@
-use http::{HeaderName, HeaderValue, StatusCode};
-use parapet_core::{BoxFuture, RequestHead, Response};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use parapet_core::{Body, BoxFuture, RequestHead, Response};
 
 use crate::{AuthError, Grant, Reason};
 
@@ -12,12 +13,20 @@ pub(crate) trait Scheme: Send + Sync + 'static {
     /// Looks at a head. What the answer needs later is taken out of the head now.
     fn check(&self, head: &RequestHead) -> Check;
 
-    /// Adds the challenges for a refusal.
-    fn challenges(&self, error: &AuthError, into: &mut Vec<HeaderValue>);
+    /// Adds the challenges for a refusal, as `WWW-Authenticate` of its answer.
+    fn challenges(&self, error: &AuthError, into: &mut HeaderMap);
 
     /// Fields that only this scheme may set: the client's copies go, whoever lets the request pass.
     fn own_fields(&self) -> &[HeaderName] {
         &[]
+    }
+}
+
+/// Adds one line of `WWW-Authenticate`.
+pub(crate) fn add_challenge(into: &mut HeaderMap, challenge: Option<&HeaderValue>) {
+    if let Some(challenge) = challenge {
+        // A full map is left as it is.
+        let _full = into.try_append(WWW_AUTHENTICATE, challenge.clone());
     }
 }
 
@@ -26,7 +35,11 @@ pub(crate) type Checked = Result<Grant, Denial>;
 pub(crate) enum Check {
     Now(Checked),
     Later(BoxFuture<'static, Checked>),
+    /// Looks at the body too, and gives it back as it came.
+    WithBody(WithBody),
 }
+
+pub(crate) type WithBody = Box<dyn FnOnce(Body) -> BoxFuture<'static, (Body, Checked)> + Send>;
 
 /// A refusal: what the client gets follows from the error, what the operator learns from the reason.
 #[derive(Debug)]

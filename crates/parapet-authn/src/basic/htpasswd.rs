@@ -77,7 +77,7 @@ impl Htpasswd {
                 let _held = permit;
                 let hash = loaded.passwords.hash(&credentials.user);
                 let known = hash.is_some();
-                let dummy = hash.is_none().then(|| loaded.passwords.dummy());
+                let dummy = hash.is_none().then(|| loaded.passwords.dummy(&credentials.user));
                 // An unknown user takes as long as a known one.
                 let fits =
                     hash.or(dummy.as_ref()).is_some_and(|hash| hash.fits(&credentials.password));

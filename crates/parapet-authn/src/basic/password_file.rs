@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
@@ -11,10 +12,15 @@ use crate::Error;
 #[derive(Clone)]
 pub(super) struct PasswordFile {
     users: HashMap<String, Hash>,
+    /// Chooses the hash that stands in for an unknown user's.
+    seed: RandomState,
 }
 
 /// Most memory that one argon2 hash may ask for, in KiB: whoever may write the file must not be able to stop the process.
 const MAX_ARGON2_KIB: u32 = 1 << 20;
+
+/// Highest cost of bcrypt that `htpasswd` writes, some seconds; each one more takes twice as long.
+const MAX_BCRYPT_COST: u32 = 17;
 
 #[derive(Clone)]
 pub(super) enum Hash {
@@ -41,7 +47,7 @@ impl PasswordFile {
                 return Err(bad("the user is there twice"));
             }
         }
-        Ok(Self { users })
+        Ok(Self { users, seed: RandomState::new() })
     }
 
     pub(super) fn hash(&self, user: &str) -> Option<&Hash> {
@@ -50,9 +56,10 @@ impl PasswordFile {
 
     /// A hash of the file's kind that nobody's password fits, for users that it does not know: time must not tell users
     /// apart.
-    pub(super) fn dummy(&self) -> Hash {
-        // Of an arbitrary user: the costs of one file are alike.
-        match self.users.values().next() {
+    pub(super) fn dummy(&self, user: &str) -> Hash {
+        // The same for one name always, and among names as frequent as among users: kinds and costs tell nothing either.
+        let place = usize::try_from(self.seed.hash_one(user)).unwrap_or_default();
+        match self.users.values().nth(place.checked_rem(self.users.len()).unwrap_or_default()) {
             Some(Hash::Argon2 { algorithm, params, salt, hash }) => Hash::Argon2 {
                 algorithm: *algorithm,
                 params: params.clone(),
@@ -78,7 +85,10 @@ impl Hash {
             return Err("apr1 is not taken: write bcrypt (htpasswd -B)");
         }
         if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| text.starts_with(prefix)) {
-            text.parse::<bcrypt::HashParts>().map_err(|_| "a malformed bcrypt hash")?;
+            let parts = text.parse::<bcrypt::HashParts>().map_err(|_| "a malformed bcrypt hash")?;
+            if parts.get_cost() > MAX_BCRYPT_COST {
+                return Err("a bcrypt cost above 17: one login would take minutes and more");
+            }
             return Ok(Self::Bcrypt(text.into()));
         }
         if let Some(rest) = text.strip_prefix("$argon2id$") {
@@ -123,5 +133,26 @@ impl Hash {
                     && found.ct_eq(hash).into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_user_looks_like_one_of_the_known_ones_and_always_like_the_same() {
+        let bcrypt = "$2b$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        let argon2 = "$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZg";
+        let file = PasswordFile::parse(&format!("ann:{bcrypt}\nbob:{argon2}")).unwrap();
+        let is_bcrypt = |name: &str| matches!(file.dummy(name), Hash::Bcrypt(_));
+        let names: Vec<String> = (0..200).map(|number| format!("nobody-{number}")).collect();
+        let bcrypts = names.iter().filter(|name| is_bcrypt(name)).count();
+        assert!((20..180).contains(&bcrypts), "{bcrypts}");
+        assert!(names.iter().all(|name| is_bcrypt(name) == is_bcrypt(name)));
+        // Nobody's password fits an argon2 dummy, and one of bcrypt is only ever looked at for its time.
+        assert!(!file.dummy("x").fits("one"));
+        assert!(PasswordFile::parse("").unwrap().hash("x").is_none());
+        assert!(matches!(PasswordFile::parse("").unwrap().dummy("x"), Hash::Bcrypt(_)));
     }
 }

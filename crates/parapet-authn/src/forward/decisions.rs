@@ -14,6 +14,14 @@ use crate::lru::Lru;
 const MOST: usize = 4096;
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The key of a request with this content.
+pub(super) fn with_content(key: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(key); // of one length always
+    context.update(content);
+    context.finish().as_ref().to_vec()
+}
+
 /// Answers of yes that hold for a moment.
 pub(super) struct Decisions {
     names: Vec<HeaderName>,

@@ -1,4 +1,4 @@
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{JwtKey, KeySet, json};
 
@@ -11,13 +11,12 @@ const MAX_KEYS: usize = 256;
 pub(super) fn parse(document: &[u8]) -> Option<KeySet> {
     let document = json::object(document)?;
     let keys = document.get("keys")?.as_array()?;
-    let mut used = Vec::new();
+    let (mut used, mut is_warned) = (Vec::new(), false);
     for jwk in keys.iter().filter_map(Value::as_object) {
         if jwk.contains_key("d") {
-            tracing::warn!("a key set holds a private key; it is not used");
-            continue;
-        }
-        if !verifies(jwk) {
+            if !std::mem::replace(&mut is_warned, true) {
+                tracing::warn!("a key set holds a private key; it is not used");
+            }
             continue;
         }
         let kid = match jwk.get("kid") {
@@ -33,15 +32,6 @@ pub(super) fn parse(document: &[u8]) -> Option<KeySet> {
         }
     }
     (!used.is_empty()).then(|| KeySet::new(used))
-}
-
-/// RFC 7517 §4.2 and §4.3.
-fn verifies(jwk: &Map<String, Value>) -> bool {
-    let signs = jwk.get("use").is_none_or(|used| used.as_str() == Some("sig"));
-    let verifies = jwk.get("key_ops").is_none_or(|ops| {
-        ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify")))
-    });
-    signs && verifies
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::document;
 use crate::KeySet;
-use crate::client::is_loopback;
+use crate::client::is_plain;
 
 /// Gets documents. Follows no redirect.
 pub(super) struct Fetcher {
@@ -23,6 +23,9 @@ pub(super) struct Fetcher {
     /// Where discovery found the set, and when.
     #[cfg(feature = "oidc")]
     pub(super) discovered: Mutex<Option<(Uri, Instant)>>,
+    /// Of a whole fetch.
+    #[cfg(feature = "oidc")]
+    pub(super) timeout: Duration,
 }
 
 pub(super) enum Place {
@@ -34,13 +37,16 @@ pub(super) enum Place {
     },
 }
 
+/// For the log: without the query, in which keys to interfaces lie.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url(url) => url.fmt(f),
+        let url = match self {
+            Self::Url(url) => url,
             #[cfg(feature = "oidc")]
-            Self::Discovery { document, .. } => document.fmt(f),
-        }
+            Self::Discovery { document, .. } => document,
+        };
+        let authority = url.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        write!(f, "{}://{authority}{}", url.scheme_str().unwrap_or_default(), url.path())
     }
 }
 
@@ -48,7 +54,7 @@ impl Place {
     /// Whether others on the wire can write what comes from there.
     pub(super) fn is_plain(&self) -> bool {
         match self {
-            Self::Url(url) => url.scheme_str() == Some("http") && !is_loopback(url),
+            Self::Url(url) => is_plain(url),
             #[cfg(feature = "oidc")]
             Self::Discovery { .. } => false,
         }
@@ -133,11 +139,15 @@ impl Fetcher {
         let now = Instant::now();
         let found = match known {
             Some((url, at)) if now.saturating_duration_since(at) < DISCOVERY_AGE => return Ok(url),
-            known => match self.discover(document, issuer).await {
-                Ok(url) => url,
-                // The place that it named last goes on serving.
-                Err(error) => return known.map(|(url, _)| url).ok_or(error),
-            },
+            // The place that it named last goes on serving, also when nobody answers: that must leave time for the keys.
+            Some((url, _)) => {
+                match tokio::time::timeout(self.timeout / 2, self.discover(document, issuer)).await
+                {
+                    Ok(Ok(found)) => found,
+                    _ => return Ok(url),
+                }
+            }
+            None => self.discover(document, issuer).await?,
         };
         *self.discovered() = Some((found.clone(), now));
         Ok(found)

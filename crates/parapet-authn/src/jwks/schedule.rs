@@ -91,6 +91,16 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
     }
 
+    /// Whether the last fetch failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// How long a new set answers without a look at the schedule.
+    pub(super) fn fresh_for(&self) -> Duration {
+        self.max_stale.map_or(self.refresh, |most| most.min(self.refresh))
+    }
+
     pub(super) fn age(&self, now: Instant) -> Option<Duration> {
         self.fetched_at.map(|at| now.saturating_duration_since(at))
     }

@@ -50,6 +50,11 @@ fn bad_settings_are_typed_errors() {
         assert!(matches!(Basic::new(user, password).build(), Err(Error::EmptyCredentials)));
     }
     assert!(matches!(Basic::new("a", "b").realm("a\nb").build(), Err(Error::BadRealm(_))));
+    // What no client can send would lock everybody out.
+    for (user, password) in [("a:b", "c"), ("a", "from a file\n"), ("a\0", "b")] {
+        let built = Basic::new(user, password).build();
+        assert!(matches!(built, Err(Error::BadCredentials(_))), "{user:?} {password:?}");
+    }
 }
 
 #[tokio::test]

@@ -56,12 +56,12 @@ async fn claims_become_fields_and_the_clients_copies_go() {
         ("roles", "x-roles"),
         ("address", "x-address"),
         ("evil", "x-evil"),
+        ("name", "x-name"),
         ("absent", "x-absent"),
     ];
     let settings = |jwt: Jwt| jwt.claim_headers(headers);
     let (handler, backend, signer) = es256(settings);
-    let payload =
-        r#"{"sub":"u","level":3,"admin":true,"roles":["a",2],"address":{"c":"x"},"evil":"a\r\nb"}"#;
+    let payload = r#"{"sub":"u","level":3,"admin":true,"roles":["a",2],"address":{"c":"x"},"evil":"a\r\nb","name":"José"}"#;
     let token = format!("Bearer {}", signer.token(Algorithm::ES256, payload));
     let mut fields = vec![("authorization", token.as_str())];
     fields.extend(headers.iter().map(|(_, name)| (*name, "forged")));
@@ -74,6 +74,7 @@ async fn claims_become_fields_and_the_clients_copies_go() {
         ("x-roles", Some("a,2")),
         ("x-address", Some("eyJjIjoieCJ9")),
         ("x-evil", None),
+        ("x-name", None),
         ("x-absent", None),
     ] {
         let found: Vec<_> = head.headers.get_all(name).iter().collect();
@@ -113,6 +114,15 @@ async fn tokens_may_stand_in_cookies_and_fields_and_can_be_stripped() {
             assert_eq!(head.headers["cookie"], "a=1; b=2");
         }
     }
+    // The other cookies go on byte by byte, over all lines.
+    let mut request = get(&[]);
+    let lines = [format!("a=\"q;session={token};b=").into_bytes(), b" =v; c=\xe4;;flag".to_vec()];
+    for line in lines {
+        let line = http::HeaderValue::from_bytes(&line).unwrap();
+        request.headers_mut().append("cookie", line);
+    }
+    assert_eq!(status(&handler, request).await, 200);
+    assert_eq!(backend.head().headers["cookie"].as_bytes(), b"a=\"q; b=; =v; c=\xe4; flag");
     for (fields, expected) in [
         (vec![("cookie", format!("session={token}; session={token}"))], 400),
         (vec![("x-token", token.clone()), ("x-token", token.clone())], 400),

@@ -95,11 +95,23 @@ async fn no_usable_answer_is_503() {
         ("no HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n"),
         ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx"),
         ("a status that is none", "HTTP/1.1 20 OK\r\n\r\n"),
+        (
+            "a protocol that nobody asked for",
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        ),
+        ("nothing but an early head", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"),
         ("a field without colon", "HTTP/1.1 200 OK\r\nbroken\r\n\r\n"),
     ] {
         let server = auth_server(answer).await;
         cases.push((case, asking(&server), Some(server)));
     }
+    let plain = RawOrigin::start(|mut conn| async move {
+        conn.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        conn.read_to_end().await;
+    })
+    .await;
+    let tls = Forward::new(format!("https://{}/", plain.address()));
+    cases.push(("no TLS", tls, Some(plain)));
     let flood = RawOrigin::start(|mut conn| async move {
         conn.read_head().await;
         conn.send("HTTP/1.1 200 OK\r\n").await;
@@ -122,6 +134,15 @@ async fn no_usable_answer_is_503() {
     .await;
     let short = asking(&drip).timeout(Duration::from_millis(100));
     cases.push(("hangs in the head", short, Some(drip)));
+    for status in [100, 101, 103, 199] {
+        let client = scripted(move |_| {
+            let mut response = yes(&[]);
+            *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            response
+        });
+        let own = Forward::new("http://auth.test/").client(client);
+        cases.push(("an own client that ends on an early head", own, None));
+    }
     for (case, forward, _server) in cases {
         let (handler, backend) = wrap(&forward.build().unwrap());
         let response = handler.serve(get(&[])).await;
@@ -316,6 +337,12 @@ async fn what_only_the_auth_server_may_say_never_comes_from_the_client() {
         assert_eq!(identity.and_then(|who| who.subject()), subject);
         assert!(identity.is_none_or(|who| who.scheme() == "forward"));
     }
+    // A name without a letter is nobody's.
+    let client = scripted(|_| yes(&[("x-who", "")]));
+    let forward = Forward::new("http://auth.test/").client(client).subject_header("X-Who");
+    let (handler, backend) = wrap(&forward.build().unwrap());
+    assert_eq!(status(&handler, get(&[])).await, 200);
+    assert_eq!(backend.identity(), None);
 }
 
 #[tokio::test]

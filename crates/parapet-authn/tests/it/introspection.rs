@@ -83,6 +83,10 @@ async fn an_active_token_passes_and_is_remembered_for_a_minute() {
     advance(Duration::from_secs(60)).await;
     assert_eq!(status(&handler, bearer("opaque+token/=")).await, 200);
     assert_eq!(server.asked(), 2);
+    // What is no token68 (RFC 9110 §11.2) is nothing to ask about.
+    for token in ["a b", "a=b", "=", "t\"", "a,b", "%41"] {
+        assert_eq!(ask(&handler, bearer(token)).await.2, "malformed", "{token}");
+    }
     assert_eq!(status(&handler, get(&[])).await, 401);
     assert_eq!(server.asked(), 2);
 }
@@ -101,6 +105,8 @@ async fn every_other_answer_has_its_status() {
         ("{}", 503, "unavailable", 0),
         ("<html>", 503, "unavailable", 0),
         ("500", 503, "unavailable", 0),
+        // 4096 answers are kept: none of them may be large.
+        (&format!(r#"{{"active":true,"x":"{}"}}"#, "x".repeat(64 * 1024)), 503, "unavailable", 0),
     ] {
         let server = Server::answering(answer);
         let (handler, _) = wrap(&server.check().build().unwrap());
@@ -158,8 +164,22 @@ async fn clients_that_come_and_go_do_not_pile_up_questions() {
         }
         left.abort();
     }
-    assert_eq!(ask(&handler, bearer("one more")).await.2, "overloaded");
+    assert_eq!(ask(&handler, bearer("one-more")).await.2, "overloaded");
     assert_eq!(server.asked(), 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_by_chance_do_not_drive_out_the_good_ones() {
+    let server = Server::answering(r#"{"active":true}"#);
+    let (handler, _) = wrap(&server.check().build().unwrap());
+    assert_eq!(status(&handler, bearer("good")).await, 200);
+    server.set(r#"{"active":false}"#);
+    for number in 0..5000 {
+        assert_eq!(status(&handler, bearer(&format!("chance-{number}"))).await, 401);
+    }
+    assert_eq!(server.asked(), 5001);
+    assert_eq!(status(&handler, bearer("good")).await, 200);
+    assert_eq!(server.asked(), 5001);
 }
 
 #[test]

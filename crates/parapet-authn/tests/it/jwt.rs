@@ -278,6 +278,53 @@ fn bad_keys_and_settings_are_typed_errors_without_key_material() {
     assert!(narrowed.fits(Algorithm::PS256) && !narrowed.fits(Algorithm::RS256));
 }
 
+#[test]
+fn rsa_numbers_that_make_forging_easy_are_refused() {
+    // An exponent of 1 makes every signature good; RFC 8017 §3.1 wants an odd one of 3 or more.
+    let rsa = Signer::new(Algorithm::RS256);
+    let n = rsa.jwk();
+    for (e, good) in [
+        ("AQAB", true),
+        ("Aw", true),
+        ("AQ", false),
+        ("", false),
+        ("AA", false),
+        ("Ag", false),
+        ("AQAA", false),
+    ] {
+        let key = JwtKey::jwk_json(&format!("{{{}}}", n.replace("AQAB", e)));
+        assert_eq!(key.is_ok(), good, "{e}: {key:?}");
+    }
+    let even = {
+        let mut n = [0xff; 256];
+        n[255] = 0xfe;
+        format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#, encode(n))
+    };
+    assert!(JwtKey::jwk_json(&even).is_err());
+}
+
+#[test]
+fn a_jwk_is_for_what_it_says() {
+    let oct = Signer::new(Algorithm::HS256).jwk();
+    for (members, fits) in [
+        ("", &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512][..]),
+        (r#","alg":"HS384","use":"sig","key_ops":["sign","verify"]"#, &[Algorithm::HS384]),
+        (r#","alg":"RS256""#, &[]),
+        (r#","alg":"A128KW""#, &[]),
+        (r#","use":"enc""#, &[]),
+        (r#","key_ops":["encrypt"]"#, &[]),
+    ] {
+        let key = JwtKey::jwk_json(&format!("{{{oct}{members}}}"));
+        let all = Algorithm::ALL.iter().copied();
+        let found: Vec<_> =
+            all.filter(|one| key.as_ref().is_ok_and(|key| key.fits(*one))).collect();
+        assert_eq!(found, fits, "{members}");
+        assert_eq!(key.is_err(), fits.is_empty(), "{members}");
+    }
+    let other = format!(r#"{{{},"use":"enc"}}"#, Signer::new(Algorithm::EdDSA).jwk());
+    assert!(matches!(JwtKey::jwk_json(&other), Err(Error::BadKey(_))));
+}
+
 /// RFC 7515 §A.1, §A.2, §A.3 and RFC 8037 §A.4 (whose payload is no JSON object).
 #[tokio::test]
 async fn the_examples_of_the_standards_are_verified() {

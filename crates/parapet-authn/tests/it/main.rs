@@ -12,14 +12,25 @@ mod basic;
 /// Scopes, claims, the cache of verified tokens, sources of tokens.
 #[cfg(test)]
 mod beyond;
+/// What clients send under the names of fields that are ours.
+#[cfg(test)]
+#[cfg(all(feature = "forward", feature = "introspection"))]
+mod forged;
 /// An external auth server, over real sockets.
 #[cfg(test)]
 #[cfg(feature = "forward")]
 mod forward;
+/// The corpus of the fuzz target `jws`, and inputs near it.
+#[cfg(test)]
+mod fuzz_corpus;
 /// Password files.
 #[cfg(test)]
 #[cfg(feature = "htpasswd")]
 mod htpasswd;
+/// Bodies that the auth server sees too, over real sockets.
+#[cfg(test)]
+#[cfg(feature = "forward")]
+mod include_body;
 /// Opaque tokens.
 #[cfg(test)]
 #[cfg(feature = "introspection")]
@@ -28,6 +39,9 @@ mod introspection;
 #[cfg(test)]
 #[cfg(feature = "jwks")]
 mod jwks;
+/// Any bytes as a token.
+#[cfg(test)]
+mod jws;
 /// JWTs with static keys.
 #[cfg(test)]
 mod jwt;
@@ -51,3 +65,7 @@ mod support;
 /// What a person should look at is warned of.
 #[cfg(test)]
 mod warnings;
+/// Key servers and introspection servers as bytes, over real sockets.
+#[cfg(test)]
+#[cfg(all(feature = "jwks", feature = "introspection"))]
+mod wire;

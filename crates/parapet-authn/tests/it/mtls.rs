@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use parapet_authn::{ClientCert, XFCC};
+use parapet_authn::{Any, AuthError, Basic, ClientCert, XFCC};
 use parapet_core::{
     ClientAuth, Middleware, SelfSign, Server, TlsConfig, generate_self_sign_certificate,
 };
@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
-use crate::support::{Backend, get, wrap};
+use crate::support::{Backend, ask, get, wrap};
 
 const SPIFFE: &str = "spiffe://example.org/ns/web/sa/shop";
 
@@ -40,7 +40,7 @@ fn ia5(text: &str) -> Ia5String {
 }
 
 /// Status and what the backend saw, for a client with these names (`None`: no certificate).
-async fn call(
+pub(crate) async fn call(
     check: ClientCert,
     names: Option<Vec<SanType>>,
 ) -> (u16, Option<parapet_core::RequestHead>) {
@@ -120,6 +120,24 @@ async fn the_names_of_a_verified_certificate_decide_and_are_the_identity() {
             subject,
             "{case}"
         );
+    }
+}
+
+#[tokio::test]
+async fn among_others_a_client_without_a_certificate_is_asked_for_what_it_may_have() {
+    let mtls = || ClientCert::new().build().unwrap();
+    let basic = || Basic::new("ann", "x").build().unwrap();
+    let own = || Basic::verify(|_, _| async { Err(AuthError::MissingAuthorization) });
+    for (schemes, expected, challenge) in [
+        (vec![mtls()], 403, ""),
+        (vec![mtls(), mtls()], 403, ""),
+        (vec![mtls(), basic()], 401, r#"Basic realm="Restricted""#),
+        (vec![basic(), mtls()], 401, r#"Basic realm="Restricted""#),
+        (vec![own().build().unwrap(), mtls()], 401, r#"Basic realm="Restricted""#),
+    ] {
+        let (handler, _) = wrap(&Any::new(schemes).build().unwrap());
+        let (status, challenges, reason) = ask(&handler, get(&[])).await;
+        assert_eq!((status, challenges.as_str(), reason), (expected, challenge, "missing"));
     }
 }
 

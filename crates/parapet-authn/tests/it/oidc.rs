@@ -28,11 +28,15 @@ impl Web {
         handler_fn(move |request: Request| {
             let web = web.clone();
             async move {
-                let mut web = web.0.lock().unwrap();
-                let url = request.uri().to_string();
-                web.1.push(url.clone());
-                match web.0.get(&url) {
-                    Some(text) => Response::new(Body::full(text.clone())),
+                let page = {
+                    let mut web = web.0.lock().unwrap();
+                    let url = request.uri().to_string();
+                    web.1.push(url.clone());
+                    web.0.get(&url).cloned()
+                };
+                match page {
+                    Some(text) if text == SILENT => std::future::pending().await,
+                    Some(text) => Response::new(Body::full(text)),
                     None => plain_error(http::StatusCode::NOT_FOUND, "Not Found"),
                 }
             }
@@ -40,6 +44,8 @@ impl Web {
     }
 }
 
+/// A page whose server never answers.
+const SILENT: &str = "silent";
 const ISSUER: &str = "https://login.test/tenant";
 const DOCUMENT: &str = "https://login.test/tenant/.well-known/openid-configuration";
 const KEYS: &str = "https://keys.test/jwks";
@@ -79,6 +85,26 @@ async fn discovery_finds_the_keys_once_a_day_and_sets_the_issuer() {
         tokio::task::yield_now().await;
     }
     assert_eq!(web.asked(), [DOCUMENT, KEYS]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discovery_that_hangs_keeps_no_new_key_away() {
+    let (old, new) = (Signer::new(Algorithm::EdDSA), Signer::new(Algorithm::EdDSA));
+    let web = Web::default();
+    let keys = |kid: &str, signer: &Signer| {
+        web.put(KEYS, format!(r#"{{"keys":[{{"kid":"{kid}",{}}}]}}"#, signer.jwk()));
+    };
+    web.put(DOCUMENT, format!(r#"{{"issuer":"{ISSUER}","jwks_uri":"{KEYS}"}}"#));
+    keys("old", &old);
+    let handler = check(&web);
+    let payload = format!(r#"{{"iss":"{ISSUER}"}}"#);
+    let token = |signer: &Signer, kid: &str| signer.token_of(Algorithm::EdDSA, kid, &payload);
+    assert_eq!(status(&handler, bearer(&token(&old, "old"))).await, 200);
+    advance(Duration::from_secs(25 * 3600)).await;
+    web.put(DOCUMENT, SILENT);
+    keys("new", &new);
+    assert_eq!(status(&handler, bearer(&token(&new, "new"))).await, 200);
+    assert_eq!(web.asked(), [DOCUMENT, KEYS, DOCUMENT, KEYS]);
 }
 
 #[tokio::test(start_paused = true)]
