@@ -90,7 +90,8 @@ impl FileServer {
         Self { cache_control: Some(Arc::new(of)), ..self }
     }
 
-    /// Whether files have an `ETag`, weak, of their size and time of change (RFC 9110 §8.8.3). Default: `true`.
+    /// Whether files have an `ETag`, weak, of their size and time of change (RFC 9110 §8.8.3). A file whose time is unknown,
+    /// as in images whose build sets all times to the Unix epoch, has none. Default: `true`.
     #[must_use]
     pub fn etag(self, etag: bool) -> Self {
         Self { etag, ..self }

@@ -158,11 +158,11 @@ impl Representation {
         }
     }
 
-    /// Weak: two writes within the clock's step may leave size and time alike.
+    /// Weak: two writes within the clock's step may leave size and time alike. Without a time there is none: of contents
+    /// that come one after the other, many have the same size.
     fn etag(&self) -> Option<HeaderValue> {
-        let since_epoch =
-            self.opened.modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH));
-        let nanos = since_epoch.and_then(Result::ok).unwrap_or_default().as_nanos();
+        let since_epoch = self.opened.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let nanos = since_epoch.as_nanos();
         let coding = self.encoded.as_ref().map_or("", |(encoding, _)| encoding.suffix());
         let coding = coding.trim_start_matches('.');
         let tag = format!("W/\"{:x}-{nanos:x}{coding}\"", self.opened.length);
