@@ -5,7 +5,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Counts the warnings of its thread, from its making until it is dropped. Everything else that is traced is ignored.
+/// Counts the warnings and errors that its thread traces, from its making until it is dropped.
 #[derive(Debug)]
 pub struct Warnings {
     count: Arc<AtomicUsize>,
@@ -21,7 +21,7 @@ impl Warnings {
         Self { count, _guard: guard }
     }
 
-    /// Warnings so far.
+    /// Warnings and errors so far.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
@@ -39,7 +39,7 @@ impl Subscriber for Counter {
     fn record(&self, _: &Id, _: &Record<'_>) {}
     fn record_follows_from(&self, _: &Id, _: &Id) {}
     fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() == Level::WARN {
+        if *event.metadata().level() <= Level::WARN {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
