@@ -1,5 +1,5 @@
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use parapet_core::{Body, Middleware, Request, Response, handler_fn};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use parapet_core::{Body, Middleware, Request, Response, Server, TrustProxy, handler_fn};
 use parapet_headers as headers;
 use parapet_testkit::Warnings;
 
@@ -159,6 +159,61 @@ async fn cookies_get_the_attributes_they_lack() {
         let response = handler.serve(Request::new(Body::empty())).await;
         assert_eq!(response.headers()["set-cookie"], expected);
     }
+}
+
+#[tokio::test]
+async fn cookies_are_secure_where_the_client_speaks_https() {
+    for (scheme, expected) in
+        [("https", "a=1; Secure; HttpOnly; SameSite=Lax"), ("http", "a=1; HttpOnly; SameSite=Lax")]
+    {
+        let origin = handler_fn(|_| async {
+            let mut response = Response::new(Body::empty());
+            response.headers_mut().insert("set-cookie", HeaderValue::from_static("a=1"));
+            response
+        });
+        let server = Server::new().trust_proxy(TrustProxy::dangerous_all());
+        let server = server.with(headers::secure_cookies()).handler(origin);
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert("host", HeaderValue::from_static("a.test"));
+        request.headers_mut().insert("x-forwarded-proto", HeaderValue::from_static(scheme));
+        let response = server.into_handler().unwrap().serve(request).await;
+        assert_eq!(response.headers()["set-cookie"], expected);
+    }
+}
+
+/// `insert` and `append` of a full map panic.
+#[tokio::test]
+async fn a_full_map_is_left_as_it_is() {
+    let mut full = HeaderMap::new();
+    let mut number = 0;
+    while let Ok(name) = HeaderName::try_from(format!("x-{number}"))
+        && full.try_append(name, HeaderValue::from_static("1")).is_ok()
+    {
+        number += 1;
+    }
+    let next = full.clone();
+    let origin = handler_fn(move |_| {
+        let mut response = Response::new(Body::empty());
+        *response.headers_mut() = next.clone();
+        async { response }
+    });
+    let response_layer = headers::set_response([("y", "1")])
+        .unwrap()
+        .add([("y", "2")])
+        .unwrap()
+        .set_if_absent([("y", "3")])
+        .unwrap()
+        .append_if_absent([("y", "4")])
+        .unwrap()
+        .set_with("y", |_| Some(HeaderValue::from_static("5")))
+        .unwrap();
+    let request_layer = headers::set_request([("y", "1")]).unwrap().add([("y", "2")]).unwrap();
+    let layers = (request_layer, headers::forwarded(), headers::forwarded_host(), response_layer);
+    let mut request = Request::new(Body::empty());
+    *request.headers_mut() = full;
+    let response = layers.wrap(origin).serve(request).await;
+    assert_eq!((response.headers().len(), response.headers().get("y")), (number, None));
+    assert!(number > 20_000);
 }
 
 #[tokio::test]
