@@ -227,6 +227,9 @@ fn refusal(failure: Failure) -> Response {
         }
         Failure::Body(_) => (StatusCode::BAD_REQUEST, "Bad Request", "body"),
         Failure::Write(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "spill"),
+        Failure::NoRuntime(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "runtime")
+        }
     };
     let mut response = plain_error(status, text);
     if status == StatusCode::REQUEST_TIMEOUT {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use parapet_core::{BodyError, Middleware, Server, from_fn};
+use parapet_core::{BodyError, Middleware, ResponseError, Server, from_fn};
 use parapet_testkit::RawClient;
 use tokio::net::TcpListener;
 
@@ -135,4 +135,14 @@ async fn the_handle_is_open_as_long_as_there_is_something_to_read() {
         }
         assert_eq!(handles(&site.path("large")), 0);
     }
+}
+
+#[test]
+fn without_a_runtime_a_request_is_a_500_and_no_panic() {
+    let site = Site::new(&[("a.txt", "a")]);
+    let handler = site.files().wrap(fallback());
+    let response = parapet_testkit::now(get(&handler, "/a.txt"));
+    assert_eq!(response.status(), 500);
+    let note = response.extensions().get::<ResponseError>().unwrap();
+    assert_eq!((note.source(), note.kind()), ("fileserver", "io"));
 }
