@@ -17,6 +17,7 @@ use crate::Error;
 #[cfg(feature = "zstd")]
 use crate::ZstdLevel;
 use crate::accept::Accept;
+use crate::budget::Budget;
 use crate::compressed::Compressed;
 use crate::media_types::MediaTypes;
 use crate::{Encoding, digests};
@@ -32,6 +33,7 @@ pub struct Compress {
     types: MediaTypes,
     min_length: u64,
     vary: bool,
+    max_memory: usize,
 }
 
 /// Compresses with gzip at level 6.
@@ -115,7 +117,13 @@ impl Compress {
     }
 
     fn new(offers: Vec<Encoding>) -> Self {
-        Self { offers, types: MediaTypes::default(), min_length: 860, vary: true }
+        Self {
+            offers,
+            types: MediaTypes::default(),
+            min_length: 860,
+            vary: true,
+            max_memory: 256 << 20,
+        }
     }
 
     /// Media types to compress, separated by spaces and without parameters; `*` for all, none for no layer. Content
@@ -139,28 +147,50 @@ impl Compress {
         Self { vary: on, ..self }
     }
 
+    /// Bytes that the encoders of all responses together may hold at most, where the layer is mounted. Default: 256 MiB,
+    /// which is 20 of br or 64 of zstd at a time, as long as their clients read slowly. A response beyond goes out as it is,
+    /// with one warning when that begins.
+    #[must_use]
+    pub fn max_memory(self, bytes: usize) -> Self {
+        Self { max_memory: bytes, ..self }
+    }
+}
+
+impl Mounted {
     fn apply(&self, mut response: Response, wanted: Option<Encoding>, method: Asked) -> Response {
-        if !self.fits(&response, method) {
+        let Self { layer, budget } = self;
+        if !layer.fits(&response, method) {
             return response;
         }
         let headers = response.headers_mut();
-        if self.vary {
+        if layer.vary {
             add_vary(headers, &ACCEPT_ENCODING);
         }
         let Some(encoding) = wanted else { return response };
+        let length = response.body().known_length();
+        let memory = match method {
+            Asked::Head => None,
+            Asked::Content => match budget.take(encoding.memory(length)) {
+                Some(memory) => Some(memory),
+                None => return response,
+            },
+        };
+        let headers = response.headers_mut();
         if headers.try_insert(CONTENT_ENCODING, encoding.value()).is_err() {
             return response; // a full map: encoded bytes that nothing tells of would be garbage
         }
         describe(headers);
         let body = std::mem::take(response.body_mut());
-        *response.body_mut() = match method {
+        *response.body_mut() = match memory {
+            Some(memory) => Body::new(Compressed::new(body, encoding, memory)),
             // Not to be sent, and its length must not be told: that of the encoded bytes would be another.
-            Asked::Head => body.map_frames(|frame| frame),
-            Asked::Content => Body::new(Compressed::new(body, encoding)),
+            None => body.map_frames(|frame| frame),
         };
         response
     }
+}
 
+impl Compress {
     /// Whether the response is one to compress, for a client that accepts it.
     fn fits(&self, response: &Response, method: Asked) -> bool {
         let headers = response.headers();
@@ -179,13 +209,20 @@ impl Middleware for Compress {
         if self.offers.is_empty() || self.types.is_none() {
             return next;
         }
-        let (layer, accept) = (Arc::new(self.clone()), Accept::new(&self.offers));
-        Handler::new(Compressing { layer, accept, next })
+        let (layer, budget) = (self.clone(), Budget::new(self.max_memory));
+        let (mounted, accept) = (Arc::new(Mounted { layer, budget }), Accept::new(&self.offers));
+        Handler::new(Compressing { mounted, accept, next })
     }
 }
 
+/// The settings at one place, and the memory that is left there.
+struct Mounted {
+    layer: Compress,
+    budget: Budget,
+}
+
 struct Compressing {
-    layer: Arc<Compress>,
+    mounted: Arc<Mounted>,
     accept: Accept,
     next: Handler,
 }
@@ -206,15 +243,15 @@ impl Serve for Compressing {
             return self.next.serve(request);
         }
         let wanted = self.wanted(request.headers());
-        if wanted.is_none() && !self.layer.vary {
+        if wanted.is_none() && !self.mounted.layer.vary {
             return self.next.serve(request);
         }
         let method = if *request.method() == Method::HEAD { Asked::Head } else { Asked::Content };
         match self.next.serve(request).into_ready() {
-            Ok(response) => ResponseFuture::ready(self.layer.apply(response, wanted, method)),
+            Ok(response) => ResponseFuture::ready(self.mounted.apply(response, wanted, method)),
             Err(answer) => {
-                let layer = Arc::clone(&self.layer);
-                ResponseFuture::new(Waiting { answer, layer, wanted, method })
+                let mounted = Arc::clone(&self.mounted);
+                ResponseFuture::new(Waiting { answer, mounted, wanted, method })
             }
         }
     }
@@ -223,7 +260,7 @@ impl Serve for Compressing {
 /// By hand, since an async block would hold `answer` twice.
 struct Waiting {
     answer: ResponseFuture,
-    layer: Arc<Compress>,
+    mounted: Arc<Mounted>,
     wanted: Option<Encoding>,
     method: Asked,
 }
@@ -233,7 +270,7 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         let response = ready!(Pin::new(&mut self.answer).poll(cx));
-        Poll::Ready(self.layer.apply(response, self.wanted, self.method))
+        Poll::Ready(self.mounted.apply(response, self.wanted, self.method))
     }
 }
 
