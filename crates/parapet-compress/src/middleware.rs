@@ -1,6 +1,4 @@
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
@@ -157,27 +155,27 @@ impl Compress {
 }
 
 impl Mounted {
-    fn apply(&self, mut response: Response, wanted: Option<Encoding>, method: Asked) -> Response {
+    fn apply(&self, response: &mut Response, wanted: Option<Encoding>, method: Asked) {
         let Self { layer, budget } = self;
-        if !layer.fits(&response, method) {
-            return response;
+        if !layer.fits(response, method) {
+            return;
         }
         let headers = response.headers_mut();
         if layer.vary {
             add_vary(headers, &ACCEPT_ENCODING);
         }
-        let Some(encoding) = wanted else { return response };
+        let Some(encoding) = wanted else { return };
         let length = response.body().known_length();
         let memory = match method {
             Asked::Head => None,
             Asked::Content => match budget.take(encoding.memory(length)) {
                 Some(memory) => Some(memory),
-                None => return response,
+                None => return,
             },
         };
         let headers = response.headers_mut();
         if headers.try_insert(CONTENT_ENCODING, encoding.value()).is_err() {
-            return response; // a full map: encoded bytes that nothing tells of would be garbage
+            return; // a full map: encoded bytes that nothing tells of would be garbage
         }
         describe(headers);
         let body = std::mem::take(response.body_mut());
@@ -186,7 +184,6 @@ impl Mounted {
             // Not to be sent, and its length must not be told: that of the encoded bytes would be another.
             None => body.map_frames(|frame| frame),
         };
-        response
     }
 }
 
@@ -194,13 +191,17 @@ impl Compress {
     /// Whether the response is one to compress, for a client that accepts it.
     fn fits(&self, response: &Response, method: Asked) -> bool {
         let headers = response.headers();
+        let has = Present::of(headers);
         // What fails most often stands first.
         self.types.contains_that_of(headers)
-            && has_whole_content(response.status(), headers)
+            && has_whole_content(response.status())
+            && !has.content_range
             && length(response, method).is_none_or(|bytes| bytes > 0 && bytes >= self.min_length)
-            && headers.get_all(CONTENT_ENCODING).iter().all(HeaderValue::is_empty)
-            && !directives(headers, &CACHE_CONTROL)
-                .any(|(name, _)| name.eq_ignore_ascii_case(b"no-transform"))
+            && (!has.content_encoding
+                || headers.get_all(CONTENT_ENCODING).iter().all(HeaderValue::is_empty))
+            && !(has.cache_control
+                && directives(headers, &CACHE_CONTROL)
+                    .any(|(name, _)| name.eq_ignore_ascii_case(b"no-transform")))
     }
 }
 
@@ -247,30 +248,8 @@ impl Serve for Compressing {
             return self.next.serve(request);
         }
         let method = if *request.method() == Method::HEAD { Asked::Head } else { Asked::Content };
-        match self.next.serve(request).into_ready() {
-            Ok(response) => ResponseFuture::ready(self.mounted.apply(response, wanted, method)),
-            Err(answer) => {
-                let mounted = Arc::clone(&self.mounted);
-                ResponseFuture::new(Waiting { answer, mounted, wanted, method })
-            }
-        }
-    }
-}
-
-/// By hand, since an async block would hold `answer` twice.
-struct Waiting {
-    answer: ResponseFuture,
-    mounted: Arc<Mounted>,
-    wanted: Option<Encoding>,
-    method: Asked,
-}
-
-impl Future for Waiting {
-    type Output = Response;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        let response = ready!(Pin::new(&mut self.answer).poll(cx));
-        Poll::Ready(self.mounted.apply(response, self.wanted, self.method))
+        let mounted = Arc::clone(&self.mounted);
+        self.next.serve(request).map(move |response| mounted.apply(response, wanted, method))
     }
 }
 
@@ -282,15 +261,35 @@ enum Asked {
     Content,
 }
 
-/// Whether a response with this head has content, and all of it (RFC 9110 §15).
-fn has_whole_content(status: StatusCode, headers: &HeaderMap) -> bool {
+/// Which of the fields that most responses lack are there: one pass costs less than a look-up of each.
+#[derive(Default)]
+struct Present {
+    content_range: bool,
+    content_encoding: bool,
+    cache_control: bool,
+}
+
+impl Present {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut present = Self::default();
+        for name in headers.keys() {
+            present.content_range |= *name == CONTENT_RANGE;
+            present.content_encoding |= *name == CONTENT_ENCODING;
+            present.cache_control |= *name == CACHE_CONTROL;
+        }
+        present
+    }
+}
+
+/// Whether a response with this status has content, and all of it (RFC 9110 §15).
+fn has_whole_content(status: StatusCode) -> bool {
     let without = [
         StatusCode::NO_CONTENT,
         StatusCode::RESET_CONTENT,
         StatusCode::PARTIAL_CONTENT,
         StatusCode::NOT_MODIFIED,
     ];
-    !(status.is_informational() || without.contains(&status) || headers.contains_key(CONTENT_RANGE))
+    !status.is_informational() && !without.contains(&status)
 }
 
 /// Length of the content, if it is known. An empty body tells nothing in an answer to HEAD.

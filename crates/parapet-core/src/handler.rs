@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{Body, IntoResponse};
@@ -80,9 +81,10 @@ impl From<Arc<dyn Serve>> for Handler {
     }
 }
 
-/// What [`Serve::serve`] returns: a response that is ready, or one boxed future.
+/// What [`Serve::serve`] returns: a response that is ready, or one boxed future with what is to be changed in its answer.
 ///
-/// A layer that only looks at the request returns the future of the next handler as it is and so costs no allocation.
+/// A layer that only looks at the request returns the future of the next handler as it is; one that changes the head of
+/// the answer says so with [`map`](Self::map). Neither puts a future around a future.
 #[must_use = "a response future does nothing until it is polled"]
 pub struct ResponseFuture(State);
 
@@ -92,8 +94,20 @@ pub struct ResponseFuture(State);
 )]
 enum State {
     Ready(Option<Response>),
-    Boxed(BoxFuture<'static, Response>),
+    Waiting(Waiting),
 }
+
+/// An answer that has to be waited for.
+pub(crate) struct Waiting {
+    future: BoxFuture<'static, Response>,
+    /// In the order in which they run: innermost first.
+    changes: SmallVec<[Change; USUAL_CHANGES]>,
+}
+
+type Change = Box<dyn FnOnce(&mut Response) + Send>;
+
+/// So many take no room of their own: no more than a response that is ready takes in its place.
+const USUAL_CHANGES: usize = 6;
 
 impl ResponseFuture {
     /// A response that needs no waiting. Costs no allocation.
@@ -103,7 +117,39 @@ impl ResponseFuture {
 
     /// Boxes `future`.
     pub fn new(future: impl Future<Output = Response> + Send + 'static) -> Self {
-        Self(State::Boxed(Box::pin(future)))
+        let future = Box::pin(future);
+        Self(State::Waiting(Waiting { future, changes: SmallVec::new() }))
+    }
+
+    /// Hands the response to `change` on its way out: at once if it is ready, else when the future has answered. A future
+    /// that is dropped before drops `change` without calling it.
+    ///
+    /// Far cheaper than a future of its own around this one: a box for what `change` holds, none if that is nothing.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    /// use parapet_core::{Handler, Request, ResponseFuture, Serve};
+    ///
+    /// struct ServedBy(Handler);
+    ///
+    /// impl Serve for ServedBy {
+    ///     fn serve(&self, request: Request) -> ResponseFuture {
+    ///         self.0.serve(request).map(|response| {
+    ///             response.headers_mut().insert("x-served-by", HeaderValue::from_static("edge-1"));
+    ///         })
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn map(mut self, change: impl FnOnce(&mut Response) + Send + 'static) -> Self {
+        match &mut self.0 {
+            State::Ready(Some(response)) => change(response),
+            State::Ready(None) => {}
+            State::Waiting(waiting) => {
+                waiting.changes.push(Box::new(change));
+            }
+        }
+        self
     }
 
     /// Takes the response out if it is ready without polling, else gives the future back.
@@ -118,12 +164,14 @@ impl ResponseFuture {
         }
     }
 
-    /// As [`into_ready`](Self::into_ready), with the bare box: an answer that waits is moved around as two words.
-    pub(crate) fn into_boxed(self) -> Result<Response, BoxFuture<'static, Response>> {
+    /// As [`into_ready`](Self::into_ready), with what is small to move of an answer that waits.
+    pub(crate) fn into_waiting(self) -> Result<Response, Waiting> {
         match self.0 {
             State::Ready(Some(response)) => Ok(response),
-            State::Ready(None) => Err(Box::pin(std::future::pending())),
-            State::Boxed(future) => Err(future),
+            State::Ready(None) => {
+                Err(Waiting { future: Box::pin(std::future::pending()), changes: SmallVec::new() })
+            }
+            State::Waiting(waiting) => Err(waiting),
         }
     }
 }
@@ -141,8 +189,22 @@ impl Future for ResponseFuture {
         match &mut self.0 {
             // Polled again after it answered: stays pending, as a fused future would.
             State::Ready(response) => response.take().map_or(Poll::Pending, Poll::Ready),
-            State::Boxed(future) => future.as_mut().poll(cx),
+            State::Waiting(waiting) => Pin::new(waiting).poll(cx),
         }
+    }
+}
+
+impl Future for Waiting {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let mut answer = self.future.as_mut().poll(cx);
+        if let Poll::Ready(response) = &mut answer {
+            for change in self.changes.drain(..) {
+                change(response);
+            }
+        }
+        answer
     }
 }
 
@@ -150,7 +212,7 @@ impl fmt::Debug for ResponseFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             State::Ready(_) => "ResponseFuture(ready)",
-            State::Boxed(_) => "ResponseFuture(boxed)",
+            State::Waiting(_) => "ResponseFuture(boxed)",
         })
     }
 }

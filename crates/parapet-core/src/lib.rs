@@ -73,7 +73,7 @@ pub use self::not_found::NotFound;
 pub use self::notes::Notes;
 pub use self::request_ext::{Deadline, Head, RequestExt};
 pub use self::request_id::RequestId;
-pub use self::request_info::{RequestInfo, Scheme};
+pub use self::request_info::{RequestFacts, RequestInfo, Scheme};
 pub use self::response::{
     CloseDelimited, IntoResponse, ResponseError, abort, plain_error, plain_error_owned,
 };

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::notes::Notes;
 use crate::path::{self, PathError};
-use crate::request_info::{self, Scheme};
+use crate::request_info::{self, RequestFacts, Scheme};
 use crate::{ConnInfo, LogRecord, RequestHead, RequestId, RequestInfo, ServerHandle};
 
 /// When a request must have ended. In the extensions of a request whose time is bounded; whoever waits for something
@@ -199,6 +199,26 @@ pub trait RequestExt: Head {
     /// When the request must have ended, if its time is bounded.
     fn deadline(&self) -> Option<Instant> {
         self.extensions().get::<Deadline>().map(|deadline| deadline.0)
+    }
+
+    /// All that the accessors above tell of the request as it came, by one look-up: for whoever needs several of them.
+    fn facts(&self) -> RequestFacts<'_> {
+        let info = info(self);
+        RequestFacts {
+            conn: info.and_then(|info| info.conn.as_deref()).unwrap_or_else(|| ConnInfo::none()),
+            server: info.and_then(|info| info.server.as_ref()),
+            received_at: info.map_or_else(Instant::now, |info| info.received_at),
+            client_addr: info.and_then(|info| info.client_addr),
+            scheme: info.map_or(Scheme::Http, |info| info.scheme),
+            authority: info
+                .and_then(|info| info.authority.as_ref())
+                .or_else(|| self.uri().authority()),
+            original_target: info
+                .and_then(|info| info.original_target.as_ref())
+                .or_else(|| self.uri().path_and_query())
+                .unwrap_or(request_info::root()),
+            log: info.and_then(|info| info.log.as_ref()),
+        }
     }
 
     /// The core's facts for a request of one's own on behalf of this one (cache revalidation, a mirror): put it into

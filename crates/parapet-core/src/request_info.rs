@@ -57,6 +57,21 @@ pub struct RequestInfo {
     pub(crate) upgrade: Option<Offer>,
 }
 
+/// What the accessors of [`RequestExt`](crate::RequestExt) of the same names tell, together.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is the accessor of its name")]
+pub struct RequestFacts<'a> {
+    pub conn: &'a ConnInfo,
+    pub server: Option<&'a ServerHandle>,
+    pub received_at: Instant,
+    pub client_addr: Option<IpAddr>,
+    pub scheme: Scheme,
+    pub authority: Option<&'a Authority>,
+    pub original_target: &'a PathAndQuery,
+    pub log: Option<&'a LogRecord>,
+}
+
 impl RequestInfo {
     pub(crate) fn new(received_at: Instant) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! The calendar clock: one reading of it, and the `Date` field made from it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -14,6 +14,29 @@ use tokio::time::Instant;
 pub fn date() -> SystemTime {
     SystemTime::now()
 }
+
+/// The calendar time of an instant that is not long past, such as a request's arrival: correct to the clock's last step
+/// within one second. Reads the clocks once a second and thread.
+pub fn date_of(instant: Instant) -> SystemTime {
+    thread_local! {
+        static CACHED: Cell<Option<(Instant, SystemTime)>> = const { Cell::new(None) };
+    }
+    let read = || {
+        let now = (Instant::now(), date());
+        CACHED.set(Some(now));
+        now
+    };
+    let (then, date) =
+        CACHED.get().filter(|(then, _)| instant < *then + REREAD).unwrap_or_else(read);
+    match instant.checked_duration_since(then) {
+        Some(since) => date.checked_add(since),
+        None => date.checked_sub(then.saturating_duration_since(instant)),
+    }
+    .unwrap_or(date)
+}
+
+/// How long one reading of the calendar counts.
+const REREAD: Duration = Duration::from_secs(1);
 
 /// The value of a `Date` field (RFC 9110 §6.6.1), made once a second and thread.
 pub fn http_date() -> HeaderValue {

@@ -1,7 +1,4 @@
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
@@ -10,7 +7,6 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use parapet_core::{Handler, Request, Response, ResponseError, ResponseFuture, Serve, plain_error};
 use parapet_header::has_token;
-use pin_project_lite::pin_project;
 
 use crate::decision::{Decision, Mark};
 use crate::policy::Policy;
@@ -36,37 +32,8 @@ impl Serve for Guarded {
             }
             Decision::Refuse => return ResponseFuture::ready(refusal()),
         };
-        match next.serve(request).into_ready() {
-            Ok(mut response) => {
-                policy.mark(response.headers_mut(), mark);
-                ResponseFuture::ready(response)
-            }
-            Err(answer) => {
-                ResponseFuture::new(Answer { answer, mark: Some((Arc::clone(policy), mark)) })
-            }
-        }
-    }
-}
-
-pin_project! {
-    /// Dropping it drops the work below; nothing is written then.
-    struct Answer {
-        #[pin]
-        answer: ResponseFuture,
-        mark: Option<(Arc<Policy>, Mark)>,
-    }
-}
-
-impl Future for Answer {
-    type Output = Response;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        let this = self.project();
-        let mut response = ready!(this.answer.poll(cx));
-        if let Some((policy, mark)) = this.mark.take() {
-            policy.mark(response.headers_mut(), mark);
-        }
-        Poll::Ready(response)
+        let policy = Arc::clone(policy);
+        next.serve(request).map(move |response| policy.mark(response.headers_mut(), mark))
     }
 }
 

@@ -84,6 +84,11 @@ impl<H> Operation<H> {
         }
     }
 
+    /// Whether it needs nothing but the map.
+    pub(crate) fn is_for_map_only(&self) -> bool {
+        !matches!(self, Self::SetWith { .. } | Self::AddWith { .. })
+    }
+
     /// Applies a change that needs nothing but the map; one that makes its value at run time does nothing.
     pub(crate) fn apply_to_map(&self, headers: &mut HeaderMap) {
         match self {

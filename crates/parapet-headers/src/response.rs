@@ -113,25 +113,37 @@ impl ResponseHeaders {
         self
     }
 
-    fn apply(&self, response: Response, asked: Asked) -> Response {
-        let (mut head, mut body) = response.into_parts();
-        if self.condition.as_ref().is_none_or(|condition| condition(&head)) {
-            for step in &*self.steps {
-                step.apply(&mut head, asked);
+    fn apply(&self, response: &mut Response, asked: Asked) {
+        let applies = if self.is_for_map_only() {
+            let headers = response.headers_mut();
+            self.steps.iter().for_each(|step| step.apply_to_map(headers));
+            true
+        } else {
+            let (mut head, body) = std::mem::take(response).into_parts();
+            let applies = self.condition.as_ref().is_none_or(|condition| condition(&head));
+            if applies {
+                self.steps.iter().for_each(|step| step.apply(&mut head, asked));
             }
-            if self.trailers && !body.is_end_stream() {
-                let steps = Arc::clone(&self.steps);
-                let filter = move |frame: http_body::Frame<_>| match frame.into_trailers() {
-                    Ok(mut trailers) => {
-                        steps.iter().for_each(|step| step.apply_to_trailers(&mut trailers));
-                        http_body::Frame::trailers(trailers)
-                    }
-                    Err(frame) => frame,
-                };
-                body = body.map_frames(filter).keep_length();
-            }
+            *response = Response::from_parts(head, body);
+            applies
+        };
+        if applies && self.trailers && !response.body().is_end_stream() {
+            let steps = Arc::clone(&self.steps);
+            let filter = move |frame: http_body::Frame<_>| match frame.into_trailers() {
+                Ok(mut trailers) => {
+                    steps.iter().for_each(|step| step.apply_to_trailers(&mut trailers));
+                    http_body::Frame::trailers(trailers)
+                }
+                Err(frame) => frame,
+            };
+            let body = std::mem::take(response.body_mut());
+            *response.body_mut() = body.map_frames(filter).keep_length();
         }
-        Response::from_parts(head, body)
+    }
+
+    /// Nothing but the fields is read or changed: the response need not be taken apart.
+    fn is_for_map_only(&self) -> bool {
+        self.condition.is_none() && self.steps.iter().all(Step::is_for_map_only)
     }
 }
 
@@ -150,6 +162,16 @@ impl Step {
             Self::Fields(operation) => operation.apply(head, |head| &mut head.headers),
             Self::Intercept(f) => intercept(head, asked, f),
             Self::Change(f) => f(head, &asked),
+        }
+    }
+
+    fn is_for_map_only(&self) -> bool {
+        matches!(self, Self::Fields(operation) if operation.is_for_map_only())
+    }
+
+    fn apply_to_map(&self, headers: &mut HeaderMap) {
+        if let Self::Fields(operation) = self {
+            operation.apply_to_map(headers);
         }
     }
 
@@ -211,12 +233,7 @@ impl Serve for Changed {
             https: request.scheme() == Scheme::Https,
             head: *request.method() == Method::HEAD,
         };
-        match self.next.serve(request).into_ready() {
-            Ok(response) => ResponseFuture::ready(self.layer.apply(response, asked)),
-            Err(answer) => {
-                let layer = Arc::clone(&self.layer);
-                ResponseFuture::new(async move { layer.apply(answer.await, asked) })
-            }
-        }
+        let layer = Arc::clone(&self.layer);
+        self.next.serve(request).map(move |response| layer.apply(response, asked))
     }
 }

@@ -1,13 +1,6 @@
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
 use http::header::STRICT_TRANSPORT_SECURITY;
 use http::{HeaderMap, HeaderValue};
-use parapet_core::{
-    Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Scheme, Serve,
-};
-use pin_project_lite::pin_project;
+use parapet_core::{Handler, Middleware, Request, RequestExt, ResponseFuture, Scheme, Serve};
 
 use crate::Hsts;
 
@@ -27,33 +20,7 @@ impl Serve for Secured {
         let Self { policy, next } = self;
         let sent = policy.over_http || request.scheme() == Scheme::Https;
         let value = sent.then(|| policy.value.clone());
-        match next.serve(request).into_ready() {
-            Ok(mut response) => {
-                write(response.headers_mut(), value);
-                ResponseFuture::ready(response)
-            }
-            Err(answer) => ResponseFuture::new(Answer { answer, value }),
-        }
-    }
-}
-
-pin_project! {
-    /// Dropping it drops the work below; nothing is written then.
-    struct Answer {
-        #[pin]
-        answer: ResponseFuture,
-        value: Option<HeaderValue>,
-    }
-}
-
-impl Future for Answer {
-    type Output = Response;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        let this = self.project();
-        let mut response = ready!(this.answer.poll(cx));
-        write(response.headers_mut(), this.value.take());
-        Poll::Ready(response)
+        next.serve(request).map(|response| write(response.headers_mut(), value))
     }
 }
 

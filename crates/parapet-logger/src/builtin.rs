@@ -1,3 +1,30 @@
+/// A name of ours, ready for each format: letters only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) name: &'static str,
+    /// In quotes and with its colon: what stands before a value in JSON.
+    pub(crate) json: &'static str,
+    /// The same, and the quote that begins a text.
+    pub(crate) json_text: &'static str,
+}
+
+macro_rules! label {
+    ($name:literal) => {
+        Label {
+            name: $name,
+            json: concat!("\"", $name, "\":"),
+            json_text: concat!("\"", $name, "\":\""),
+        }
+    };
+}
+
+impl Label {
+    /// Says that something was left out or cut.
+    pub(crate) const TRUNCATED: Self = label!("logTruncated");
+    /// Share of the records like this one that are written.
+    pub(crate) const SAMPLE_RATE: Self = label!("sampleRate");
+}
+
 /// The fields that every record has, in the order in which they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BuiltIn {
@@ -23,6 +50,7 @@ pub(crate) enum BuiltIn {
 }
 
 impl BuiltIn {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 19] = [
         Self::Timestamp,
         Self::Host,
@@ -45,32 +73,58 @@ impl BuiltIn {
         Self::Error,
     ];
 
+    #[cfg(test)]
     pub(crate) fn name(self) -> &'static str {
+        self.label().name
+    }
+
+    pub(crate) const fn label(self) -> Label {
         match self {
-            Self::Timestamp => "timestamp",
-            Self::Host => "host",
-            Self::RequestMethod => "requestMethod",
-            Self::RequestUrl => "requestUrl",
-            Self::Protocol => "protocol",
-            Self::RequestBodySize => "requestBodySize",
-            Self::Referer => "referer",
-            Self::UserAgent => "userAgent",
-            Self::RemoteIp => "remoteIp",
-            Self::RealIp => "realIp",
-            Self::ForwardedFor => "forwardedFor",
-            Self::Status => "status",
-            Self::ResponseBodySize => "responseBodySize",
-            Self::Duration => "duration",
-            Self::DurationHuman => "durationHuman",
-            Self::DurationHeader => "durationHeader",
-            Self::DurationHeaderHuman => "durationHeaderHuman",
-            Self::Aborted => "aborted",
-            Self::Error => "error",
+            Self::Timestamp => label!("timestamp"),
+            Self::Host => label!("host"),
+            Self::RequestMethod => label!("requestMethod"),
+            Self::RequestUrl => label!("requestUrl"),
+            Self::Protocol => label!("protocol"),
+            Self::RequestBodySize => label!("requestBodySize"),
+            Self::Referer => label!("referer"),
+            Self::UserAgent => label!("userAgent"),
+            Self::RemoteIp => label!("remoteIp"),
+            Self::RealIp => label!("realIp"),
+            Self::ForwardedFor => label!("forwardedFor"),
+            Self::Status => label!("status"),
+            Self::ResponseBodySize => label!("responseBodySize"),
+            Self::Duration => label!("duration"),
+            Self::DurationHuman => label!("durationHuman"),
+            Self::DurationHeader => label!("durationHeader"),
+            Self::DurationHeaderHuman => label!("durationHeaderHuman"),
+            Self::Aborted => label!("aborted"),
+            Self::Error => label!("error"),
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        Some(match name {
+            "timestamp" => Self::Timestamp,
+            "host" => Self::Host,
+            "requestMethod" => Self::RequestMethod,
+            "requestUrl" => Self::RequestUrl,
+            "protocol" => Self::Protocol,
+            "requestBodySize" => Self::RequestBodySize,
+            "referer" => Self::Referer,
+            "userAgent" => Self::UserAgent,
+            "remoteIp" => Self::RemoteIp,
+            "realIp" => Self::RealIp,
+            "forwardedFor" => Self::ForwardedFor,
+            "status" => Self::Status,
+            "responseBodySize" => Self::ResponseBodySize,
+            "duration" => Self::Duration,
+            "durationHuman" => Self::DurationHuman,
+            "durationHeader" => Self::DurationHeader,
+            "durationHeaderHuman" => Self::DurationHeaderHuman,
+            "aborted" => Self::Aborted,
+            "error" => Self::Error,
+            _ => return None,
+        })
     }
 
     /// Whether its value is one of the request's head.

@@ -6,7 +6,8 @@ mod logfmt;
 
 use std::io::Write;
 
-use crate::view::{Name, TRUNCATED, Value};
+use crate::builtin::Label;
+use crate::view::{Name, Value, Visitor};
 use crate::{Format, RecordView};
 
 /// Appends `record` to `out`, newline included. `scratch` is for values that are put together.
@@ -44,17 +45,17 @@ fn write(
     match format {
         Format::Json => {
             let mut line = json::Line::new(out, max);
-            record.visit(scratch, |name, value| line.field(name, value));
+            record.visit(scratch, &mut line);
             if note {
-                line.field(Name::BuiltIn(TRUNCATED), Value::Bool(true));
+                line.field(Name::BuiltIn(Label::TRUNCATED), Value::Bool(true));
             }
             line.end();
         }
         Format::Logfmt => {
             let mut line = logfmt::Line::new(out, max);
-            record.visit(scratch, |name, value| line.field(name, value));
+            record.visit(scratch, &mut line);
             if note {
-                line.field(Name::BuiltIn(TRUNCATED), Value::Bool(true));
+                line.field(Name::BuiltIn(Label::TRUNCATED), Value::Bool(true));
             }
         }
         Format::Combined => combined::write(record, out, max, scratch),
@@ -65,7 +66,7 @@ fn write(
 /// A number or word as JSON and logfmt write it; `false`: `value` is text.
 fn write_plain(out: &mut Vec<u8>, value: Value<'_>) -> bool {
     match value {
-        Value::Text(_) => return false,
+        Value::Text(_) | Value::Plain(_) => return false,
         Value::Uint(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
         Value::Int(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
         Value::Float(number) if number.is_finite() => {

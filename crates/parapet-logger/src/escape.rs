@@ -7,7 +7,7 @@
 /// steered. Each maximal sequence that is not UTF-8 becomes U+FFFD.
 pub(crate) fn write_json(out: &mut Vec<u8>, text: &[u8], max: usize) {
     // Nearly all text is short and clean.
-    if text.len() <= max && clean_prefix(text) == text.len() {
+    if text.len() <= max && is_plain(text) {
         out.extend_from_slice(text);
         return;
     }
@@ -25,7 +25,12 @@ pub(crate) fn write_hex(out: &mut Vec<u8>, text: &[u8], max: usize) {
 
 /// Whether no byte of `text` is special to a JSON string, whatever stands around it.
 pub(crate) fn is_plain(text: &[u8]) -> bool {
-    !text.iter().copied().any(is_special)
+    // Sixteen at a time, and the last sixteen once more in place of a tail: the compiler makes vectors of it.
+    let special = |block: &[u8; 16]| block.iter().fold(false, |any, byte| any | is_special(*byte));
+    match text.last_chunk::<16>() {
+        Some(last) => !special(last) && !text.as_chunks::<16>().0.iter().any(special),
+        None => text.iter().fold(true, |plain, byte| plain & !is_special(*byte)),
+    }
 }
 
 /// Writes `text` as it is, which must be UTF-8, at most `max` bytes; cut as in [`write_json`].

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use http::header::{REFERER, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
-use parapet_core::{ConnInfo, Request, RequestExt, Scheme, ServerHandle};
+use parapet_core::{ConnInfo, Request, RequestFacts, Scheme, ServerHandle};
 use parapet_header::{X_FORWARDED_FOR, X_REAL_IP};
 use tokio::time::Instant;
 
@@ -60,26 +60,26 @@ impl Facts {
         }
     }
 
-    pub(crate) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request, known: &RequestFacts<'_>) -> Self {
         let headers = request.headers();
         Self {
-            received_at: request.received_at(),
+            received_at: known.received_at,
             line: Some(RequestLine {
                 method: request.method().clone(),
                 version: request.version(),
-                scheme: request.scheme(),
-                target: request.original_target().clone(),
+                scheme: known.scheme,
+                target: known.original_target.clone(),
             }),
-            authority: request.authority().cloned(),
+            authority: known.authority.cloned(),
             referer: headers.get(REFERER).cloned(),
             user_agent: headers.get(USER_AGENT).cloned(),
-            remote: request.conn().peer_addr().map(|peer| peer.ip()),
-            client: match request.client_addr() {
+            remote: known.conn.peer_addr().map(|peer| peer.ip()),
+            client: match known.client_addr {
                 Some(address) => Client::Address(address),
                 None => headers.get(X_REAL_IP).cloned().map_or(Client::Unknown, Client::Claimed),
             },
             forwarded_for: joined(headers, &X_FORWARDED_FOR),
-            server: request.server().cloned(),
+            server: known.server.cloned(),
         }
     }
 
@@ -137,10 +137,9 @@ impl Facts {
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
-    /// When the request came, by the calendar; `now` is the present.
-    pub(crate) fn date(&self, now: Instant) -> SystemTime {
-        let date = parapet_core::time::date();
-        date.checked_sub(now.saturating_duration_since(self.received_at)).unwrap_or(date)
+    /// When the request came, by the calendar.
+    pub(crate) fn date(&self) -> SystemTime {
+        parapet_core::time::date_of(self.received_at)
     }
 }
 

@@ -53,7 +53,7 @@ impl Layer {
         let facts = Facts::unknown(conn, reply.received_at);
         let duration = facts.since(now);
         let end = End {
-            timestamp: facts.date(now),
+            timestamp: facts.date(),
             status: reply.status,
             request_bytes: 0,
             response_bytes: 0,

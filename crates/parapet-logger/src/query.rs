@@ -64,7 +64,7 @@ impl From<Query> for Redaction {
 impl Redaction {
     /// Writes a path with its query.
     pub(crate) fn write_target(&self, out: &mut Vec<u8>, target: &[u8]) {
-        let Some(question) = target.iter().position(|byte| *byte == b'?') else {
+        let Some(question) = memchr::memchr(b'?', target) else {
             out.extend_from_slice(target);
             return;
         };
@@ -82,15 +82,14 @@ impl Redaction {
 
     /// Writes a URL, without user info.
     pub(crate) fn write_url(&self, out: &mut Vec<u8>, url: &[u8]) {
-        let rest = match url.windows(3).position(|three| three == b"://") {
+        let rest = match scheme_end(url) {
             Some(at) => {
                 let (scheme, rest) = url.split_at(at + 3);
                 out.extend_from_slice(scheme);
-                let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+                let end = memchr::memchr3(b'/', b'?', b'#', rest);
                 let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
-                out.extend_from_slice(
-                    authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default(),
-                );
+                let host = memchr::memrchr(b'@', authority).map_or(0, |at| at + 1);
+                out.extend_from_slice(authority.get(host..).unwrap_or_default());
                 path
             }
             None => url,
@@ -139,6 +138,12 @@ impl Redaction {
     fn may_be_listed(&self, raw: &[u8]) -> bool {
         self.lengths & length_bit(raw.len()) != 0 || raw.contains(&b'%')
     }
+}
+
+/// Where `://` stands.
+fn scheme_end(url: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b':', url)
+        .find(|at| url.get(at + 1..).is_some_and(|rest| rest.starts_with(b"//")))
 }
 
 fn length_bit(length: usize) -> u64 {

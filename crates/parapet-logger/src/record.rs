@@ -61,13 +61,14 @@ struct Head {
 impl Record {
     /// Opens a record for `request` and mounts it there.
     pub(crate) fn open(layer: &Arc<Layer>, request: &mut Request) -> Arc<Self> {
-        let outermost = request.log().and_then(LogRecord::downcast::<Self>).map(|around| {
+        let known = request.facts();
+        let outermost = known.log.and_then(LogRecord::downcast::<Self>).map(|around| {
             around.outermost.as_ref().map_or_else(|| Arc::clone(&around), Arc::clone)
         });
         let length = request.body().known_length();
         let record = Arc::new(Self {
             layer: Arc::clone(layer),
-            facts: Facts::of(request),
+            facts: Facts::of(request, &known),
             outermost,
             fields: Mutex::default(),
             head: OnceLock::new(),
@@ -198,7 +199,7 @@ impl Record {
         let facts = &self.facts;
         let head = self.head.get();
         let end = End {
-            timestamp: facts.date(now),
+            timestamp: facts.date(),
             status,
             request_bytes: self.request_bytes.load(Ordering::Relaxed),
             response_bytes,
@@ -228,7 +229,7 @@ impl LogFields for Record {
                 self.declared.then(|| self.request_bytes.load(Ordering::Relaxed).into())
             }
             BuiltIn::Timestamp => {
-                write_rfc3339(&mut scratch, self.facts.date(Instant::now()));
+                write_rfc3339(&mut scratch, self.facts.date());
                 Some(Value::Text(&scratch).to_log_value())
             }
             field => Some(request_value(&self.facts, look, field, &mut scratch)?.to_log_value()),

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use parapet_core::LogValue;
 
 use crate::address::Mask;
-use crate::builtin::{BuiltIn, BuiltIns};
+use crate::builtin::{BuiltIn, BuiltIns, Label};
 use crate::duration_text::write_duration;
 use crate::facts::{Client, Facts};
 use crate::fields::Fields;
@@ -50,7 +50,9 @@ impl<'a> RecordView<'a> {
     /// Calls `f` with name and value of each field, in order: built-in ones, then those that were set; redacted, masked
     /// and left out as the logger is set. Text is not escaped; it allocates.
     pub fn for_each(&self, mut f: impl FnMut(&str, LogValue)) {
-        self.visit(&mut Vec::new(), |name, value| f(name.text(), value.to_log_value()));
+        self.visit(&mut Vec::new(), &mut |name: Name<'_>, value: Value<'_>| {
+            f(name.text(), value.to_log_value());
+        });
     }
 
     /// The value of one field, as [`for_each`](Self::for_each) gives it.
@@ -64,33 +66,41 @@ impl<'a> RecordView<'a> {
         found
     }
 
-    /// Gives each field to `f`. `scratch` is for values that are put together.
-    pub(crate) fn visit(&self, scratch: &mut Vec<u8>, mut f: impl FnMut(Name<'_>, Value<'_>)) {
-        for field in BuiltIn::ALL {
-            if self.look.without.contains(field) {
-                continue;
-            }
-            if let Some(value) = self.built_in(field, scratch)
-                && !(self.look.omit_empty && value.is_empty())
-            {
-                f(Name::BuiltIn(field.name()), value);
-            }
+    /// Gives each field to `visitor`. `scratch` is for values that are put together.
+    pub(crate) fn visit(&self, scratch: &mut Vec<u8>, visitor: &mut impl Visitor) {
+        // Written out field by field: each place knows its name and the one value that belongs there, so what is left of
+        // the choice is two bit tests.
+        macro_rules! built_in {
+            ($($field:ident)+) => {$({
+                const FIELD: BuiltIn = BuiltIn::$field;
+                if !self.look.without.contains(FIELD)
+                    && let Some(value) = self.built_in(FIELD, scratch)
+                    && !(self.look.omit_empty && value.is_empty())
+                {
+                    visitor.field(Name::BuiltIn(const { FIELD.label() }), value);
+                }
+            })+};
+        }
+        built_in! {
+            Timestamp Host RequestMethod RequestUrl Protocol RequestBodySize Referer UserAgent RemoteIp RealIp
+            ForwardedFor Status ResponseBodySize Duration DurationHuman DurationHeader DurationHeaderHuman Aborted Error
         }
         for (name, value) in self.fields.custom() {
             let value = Value::of(value);
             if !(self.look.omit_empty && value.is_empty()) {
-                f(Name::Set(name), value);
+                visitor.field(Name::Set(name), value);
             }
         }
         if let Some(rate) = self.end.sample_rate {
-            f(Name::BuiltIn("sampleRate"), Value::Float(rate));
+            visitor.field(Name::BuiltIn(Label::SAMPLE_RATE), Value::Float(rate));
         }
         if self.fields.is_truncated() {
-            f(Name::BuiltIn(TRUNCATED), Value::Bool(true));
+            visitor.field(Name::BuiltIn(Label::TRUNCATED), Value::Bool(true));
         }
     }
 
     /// The value of a built-in field, as set or as it is; `None`: it does not apply.
+    #[inline]
     pub(crate) fn built_in<'s>(
         &'s self,
         field: BuiltIn,
@@ -124,13 +134,14 @@ impl<'a> RecordView<'a> {
         Value::Text(scratch)
     }
 
+    #[inline]
     fn end_value<'s>(&self, field: BuiltIn, scratch: &'s mut Vec<u8>) -> Option<Value<'s>> {
         let end = self.end;
         scratch.clear();
         Some(match field {
             BuiltIn::Timestamp => {
                 write_rfc3339(scratch, end.timestamp);
-                Value::Text(scratch)
+                Value::Plain(scratch)
             }
             BuiltIn::RequestBodySize => Value::Uint(end.request_bytes),
             BuiltIn::Status => Value::Uint(end.status.as_u16().into()),
@@ -138,14 +149,14 @@ impl<'a> RecordView<'a> {
             BuiltIn::Duration => Value::Uint(end.duration),
             BuiltIn::DurationHuman => {
                 write_duration(scratch, end.duration);
-                Value::Text(scratch)
+                Value::Plain(scratch)
             }
             BuiltIn::DurationHeader => Value::Uint(end.duration_header?),
             BuiltIn::DurationHeaderHuman => {
                 write_duration(scratch, end.duration_header?);
-                Value::Text(scratch)
+                Value::Plain(scratch)
             }
-            BuiltIn::Aborted => Value::Text(end.aborted.as_bytes()),
+            BuiltIn::Aborted => Value::Plain(end.aborted.as_bytes()),
             BuiltIn::Error => match end.error {
                 Some((source, kind)) => {
                     scratch.extend_from_slice(source.as_bytes());
@@ -153,7 +164,7 @@ impl<'a> RecordView<'a> {
                     scratch.extend_from_slice(kind.as_bytes());
                     Value::Text(scratch)
                 }
-                None => Value::Text(b""),
+                None => Value::Plain(b""),
             },
             _ => return None,
         })
@@ -161,6 +172,7 @@ impl<'a> RecordView<'a> {
 }
 
 /// The value of a field that is known when the request comes; `None`: it is not.
+#[inline]
 pub(crate) fn request_value<'s>(
     facts: &'s Facts,
     look: &Look,
@@ -175,7 +187,7 @@ pub(crate) fn request_value<'s>(
             facts.write_url(scratch, &look.query);
             Value::Text(scratch)
         }
-        BuiltIn::Protocol => Value::Text(facts.protocol().as_bytes()),
+        BuiltIn::Protocol => Value::Plain(facts.protocol().as_bytes()),
         BuiltIn::Referer => match header(facts.referer.as_ref()) {
             Value::Text(b"") => Value::Text(b""),
             Value::Text(referer) => {
@@ -189,11 +201,14 @@ pub(crate) fn request_value<'s>(
             if let Some(address) = facts.remote {
                 look.mask.write(scratch, address);
             }
-            Value::Text(scratch)
+            Value::Plain(scratch)
         }
         BuiltIn::RealIp => {
             match &facts.client {
-                Client::Address(address) => look.mask.write(scratch, *address),
+                Client::Address(address) => {
+                    look.mask.write(scratch, *address);
+                    return Some(Value::Plain(scratch));
+                }
                 Client::Claimed(claim) => look.mask.write_list(scratch, header_text(claim)),
                 Client::Unknown => {}
             }
@@ -221,14 +236,21 @@ impl fmt::Debug for RecordView<'_> {
     }
 }
 
-/// Says that something was left out or cut.
-pub(crate) const TRUNCATED: &str = "logTruncated";
+/// What takes the fields of a record.
+pub(crate) trait Visitor {
+    fn field(&mut self, name: Name<'_>, value: Value<'_>);
+}
+
+impl<F: FnMut(Name<'_>, Value<'_>)> Visitor for F {
+    fn field(&mut self, name: Name<'_>, value: Value<'_>) {
+        self(name, value);
+    }
+}
 
 /// Name of a field.
 #[derive(Clone, Copy)]
 pub(crate) enum Name<'a> {
-    /// One of ours: letters only.
-    BuiltIn(&'a str),
+    BuiltIn(Label),
     /// Anything.
     Set(&'a str),
 }
@@ -236,7 +258,8 @@ pub(crate) enum Name<'a> {
 impl<'a> Name<'a> {
     pub(crate) fn text(self) -> &'a str {
         match self {
-            Self::BuiltIn(name) | Self::Set(name) => name,
+            Self::BuiltIn(label) => label.name,
+            Self::Set(name) => name,
         }
     }
 }
@@ -245,6 +268,8 @@ impl<'a> Name<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     Text(&'a [u8]),
+    /// Text of ours, short and without anything that a format escapes or, unless it is empty, quotes.
+    Plain(&'a [u8]),
     Uint(u64),
     Int(i64),
     Float(f64),
@@ -268,7 +293,7 @@ impl<'a> Value<'a> {
 
     fn is_empty(self) -> bool {
         match self {
-            Self::Text(text) => text.is_empty(),
+            Self::Text(text) | Self::Plain(text) => text.is_empty(),
             Self::Uint(number) => number == 0,
             Self::Int(number) => number == 0,
             Self::Float(number) => number == 0.0 || !number.is_finite(), // written as null
@@ -279,7 +304,9 @@ impl<'a> Value<'a> {
 
     pub(crate) fn to_log_value(self) -> LogValue {
         match self {
-            Self::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
+            Self::Text(text) | Self::Plain(text) => {
+                String::from_utf8_lossy(text).into_owned().into()
+            }
             Self::Uint(number) => number.into(),
             Self::Int(number) => number.into(),
             Self::Float(number) => number.into(),

@@ -1,19 +1,13 @@
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderName, HeaderValue};
-use parapet_core::{
-    Handler, Middleware, Request, RequestExt, RequestId, Response, ResponseFuture, Serve,
-};
+use parapet_core::{Handler, Middleware, Request, RequestExt, RequestId, ResponseFuture, Serve};
 use parapet_header::{KEEP_ALIVE, PROXY_CONNECTION, X_REQUEST_ID};
-use pin_project_lite::pin_project;
 
 use crate::incoming::{Trust, incoming, is_well_formed};
 use crate::{Error, IdFormat};
@@ -148,39 +142,10 @@ impl Serve for Identified {
         if !layer.response {
             return answer;
         }
-        let mut mark = Some((layer.header.clone(), id));
-        match answer.into_ready() {
-            Ok(response) => ResponseFuture::ready(write(response, mark.take())),
-            Err(answer) => ResponseFuture::new(Answer { answer, mark }),
-        }
+        // What the client reads is what the log says, in one line, even if the origin echoes the id.
+        let name = layer.header.clone();
+        answer.map(|response| drop(response.headers_mut().try_insert(name, id)))
     }
-}
-
-pin_project! {
-    /// Dropping it drops the work below; nothing is written then.
-    struct Answer {
-        #[pin]
-        answer: ResponseFuture,
-        mark: Option<(HeaderName, HeaderValue)>,
-    }
-}
-
-impl Future for Answer {
-    type Output = Response;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        let this = self.project();
-        let response = ready!(this.answer.poll(cx));
-        Poll::Ready(write(response, this.mark.take()))
-    }
-}
-
-/// Sets the field: what the client reads is what the log says, in one line, even if the origin echoes the id.
-fn write(mut response: Response, mark: Option<(HeaderName, HeaderValue)>) -> Response {
-    if let Some((name, id)) = mark {
-        let _full = response.headers_mut().try_insert(name, id);
-    }
-    response
 }
 
 static RESERVED: [HeaderName; 14] = [

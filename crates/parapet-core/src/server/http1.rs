@@ -42,7 +42,8 @@ use super::hooks::{ConnState, ConnectionError, LocalReply};
 use super::service::ConnContext;
 use super::socket::Socket;
 use super::timer::LazyTimer;
-use crate::{Body, BoxFuture, Response, plain_error};
+use crate::handler::Waiting;
+use crate::{Body, Response, plain_error};
 
 /// Exchanges in one poll before the task lets others run.
 const EXCHANGES_PER_POLL: u32 = 32;
@@ -71,7 +72,7 @@ pub(crate) struct Http1 {
 
 enum State {
     Reading(Reading),
-    Handling(BoxFuture<'static, Response>),
+    Handling(Waiting),
     Sending(Responding),
     Lingering(Lingering),
     /// Boxed, so that every state does not have its size: states are moved at each step.
@@ -158,11 +159,11 @@ impl Http1 {
     }
 
     /// Drives the handler.
-    fn handle(&mut self, mut answer: BoxFuture<'static, Response>, cx: &mut Context<'_>) -> Step {
+    fn handle(&mut self, mut answer: Waiting, cx: &mut Context<'_>) -> Step {
         if let Some(lent) = self.lent() {
             lent.enter_poll();
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx)));
         let wants_continue = self.after_poll(cx);
         let response = match polled {
             Ok(Poll::Ready(response)) => response,
@@ -179,7 +180,7 @@ impl Http1 {
     /// The handler is not done: sends 100 and other 1xx heads, and watches whether the client is still there.
     fn await_handler(
         &mut self,
-        answer: BoxFuture<'static, Response>,
+        answer: Waiting,
         wants_continue: bool,
         cx: &mut Context<'_>,
     ) -> Step {

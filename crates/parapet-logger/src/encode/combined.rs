@@ -32,8 +32,10 @@ pub(super) fn write(record: &RecordView<'_>, out: &mut Vec<u8>, max: usize, scra
 
 fn text(out: &mut Vec<u8>, value: Option<Value<'_>>, max: usize) {
     match value {
-        Some(Value::Text(text)) if !text.is_empty() => write_hex(out, text, max),
-        None | Some(Value::Text(_) | Value::Null) => out.push(b'-'),
+        Some(Value::Text(text) | Value::Plain(text)) if !text.is_empty() => {
+            write_hex(out, text, max);
+        }
+        None | Some(Value::Text(_) | Value::Plain(_) | Value::Null) => out.push(b'-'),
         Some(value) => {
             super::write_plain(out, value);
         }
@@ -42,7 +44,9 @@ fn text(out: &mut Vec<u8>, value: Option<Value<'_>>, max: usize) {
 
 /// Text that stands without quotes: a space in it would begin the next field.
 fn word(out: &mut Vec<u8>, value: Option<Value<'_>>, max: usize) {
-    let Some(Value::Text(words)) = value else { return text(out, value, max) };
+    let Some(Value::Text(words) | Value::Plain(words)) = value else {
+        return text(out, value, max);
+    };
     for (at, word) in words.split(|byte| *byte == b' ').enumerate() {
         if at > 0 {
             out.extend_from_slice(b"\\x20");

@@ -1,6 +1,6 @@
 use super::write_plain;
 use crate::escape::{is_plain, write_json, write_raw};
-use crate::view::{Name, Value};
+use crate::view::{Name, Value, Visitor};
 
 /// `name=value` pairs; the caller ends the line.
 pub(super) struct Line<'a> {
@@ -14,14 +14,16 @@ impl<'a> Line<'a> {
         let start = out.len();
         Self { out, max, start }
     }
+}
 
-    pub(super) fn field(&mut self, name: Name<'_>, value: Value<'_>) {
+impl Visitor for Line<'_> {
+    fn field(&mut self, name: Name<'_>, value: Value<'_>) {
         let out = &mut *self.out;
         if out.len() > self.start {
             out.push(b' ');
         }
         match name {
-            Name::BuiltIn(name) => out.extend_from_slice(name.as_bytes()),
+            Name::BuiltIn(label) => out.extend_from_slice(label.name.as_bytes()),
             // A name cannot be quoted.
             Name::Set(name) => {
                 let safe =
@@ -37,6 +39,8 @@ impl<'a> Line<'a> {
                 out.push(b'"');
             }
             Value::Text(text) => write_raw(out, text, self.max),
+            Value::Plain(b"") => out.extend_from_slice(b"\"\""),
+            Value::Plain(text) => out.extend_from_slice(text),
             value => {
                 write_plain(out, value);
             }

@@ -171,7 +171,7 @@ impl Http1 {
                 ResponseFuture::ready(self.panicked(&*panic))
             }
         };
-        match answer.into_boxed() {
+        match answer.into_waiting() {
             Ok(response) => self.respond(response),
             Err(answer) => self.handle(answer, cx),
         }
