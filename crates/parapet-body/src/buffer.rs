@@ -96,6 +96,7 @@ impl Middleware for RequestBufferer {
             rules: self.rules.clone(),
             dir: SpillDir::new(self.temp_dir.clone()),
             no_file: AtomicBool::new(false),
+            no_room: AtomicBool::new(false),
             next,
         };
         Handler::new(Buffering { skip: self.skip.clone(), shared: Arc::new(shared) })
@@ -122,6 +123,8 @@ struct Shared {
     dir: SpillDir,
     /// The last file that was wanted could not be created.
     no_file: AtomicBool,
+    /// The last file could not be written to its end.
+    no_room: AtomicBool,
     next: Handler,
 }
 
@@ -148,7 +151,12 @@ impl Shared {
         let (head, body) = request.into_parts();
         let buffered = match buffer(body, &self.rules, &self.dir).await {
             Ok(buffered) => buffered,
-            Err(failure) => return refusal(failure),
+            Err(failure) => {
+                if let Failure::Write(error) = &failure {
+                    self.cannot_write(error);
+                }
+                return refusal(failure);
+            }
         };
         let request = match buffered {
             Buffered::Unbuffered { body, error } => {
@@ -156,8 +164,12 @@ impl Shared {
                 Request::from_parts(head, body)
             }
             Buffered::Complete { content, trailers } => {
-                if self.no_file.load(Ordering::Relaxed) && content.is_file() {
-                    self.no_file.store(false, Ordering::Relaxed);
+                if content.is_file() {
+                    for trouble in [&self.no_file, &self.no_room] {
+                        if trouble.load(Ordering::Relaxed) {
+                            trouble.store(false, Ordering::Relaxed);
+                        }
+                    }
                 }
                 let length = content.len();
                 let mut request = Request::from_parts(head, content.into_body(trailers));
@@ -177,6 +189,16 @@ impl Shared {
             tracing::debug!(?dir, %error, "no temporary file: a request body streams unbuffered");
         } else {
             tracing::warn!(?dir, %error, "no temporary file: request bodies stream unbuffered");
+        }
+    }
+
+    /// An error when it begins, for the same reason: a log that shares the full disk is of no use to anybody.
+    fn cannot_write(&self, error: &std::io::Error) {
+        let dir = self.dir.path();
+        if self.no_room.swap(true, Ordering::Relaxed) {
+            tracing::debug!(?dir, %error, "the temporary file of a request body cannot be written");
+        } else {
+            tracing::error!(?dir, %error, "the temporary file of a request body cannot be written");
         }
     }
 }
@@ -204,9 +226,9 @@ fn refusal(failure: Failure) -> Response {
             (StatusCode::BAD_REQUEST, "Bad Request", "canceled")
         }
         Failure::Body(_) => (StatusCode::BAD_REQUEST, "Bad Request", "body"),
-        Failure::Write(error) => {
-            tracing::error!(%error, "the temporary file of a request body cannot be written");
-            (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "spill")
+        Failure::Write(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "spill"),
+        Failure::NoRuntime(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error", "runtime")
         }
     };
     let mut response = plain_error(status, text);

@@ -41,6 +41,9 @@ pub(crate) enum Failure {
     Stalled,
     #[error("the temporary file of a request body cannot be written")]
     Write(#[source] io::Error),
+    /// There is no timer for `read_timeout`.
+    #[error("no runtime is entered")]
+    NoRuntime(#[from] tokio::runtime::TryCurrentError),
 }
 
 /// Reads `body`. Holds `memory_limit` bytes and one frame at most.
@@ -99,6 +102,7 @@ async fn next_frame(
     let frame = match longest {
         None => body.frame().await,
         Some(longest) => {
+            tokio::runtime::Handle::try_current()?; // a timer would panic
             tokio::time::timeout(longest, body.frame()).await.map_err(|_| Failure::Stalled)?
         }
     };

@@ -8,10 +8,11 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 /// Where spill files come from.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl SpillDir {
 
     pub(crate) async fn create(&self) -> io::Result<File> {
         let Self { path, open } = self.clone();
-        spawn_blocking(move || open(&path)).await?
+        spawn_blocking(move || open(&path))?.await?
     }
 }
 
@@ -59,8 +60,15 @@ pub(crate) async fn append(mut file: File, pieces: [Bytes; 2]) -> io::Result<Fil
             file.write_all(&piece)?;
         }
         Ok(file)
-    })
+    })?
     .await?
+}
+
+/// Runs `f` on a thread that may wait; an error where no runtime is entered, which has these threads.
+fn spawn_blocking<T: Send + 'static>(
+    f: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Ok(Handle::try_current().map_err(io::Error::other)?.spawn_blocking(f))
 }
 
 /// Reads a file from its start, one piece after the other. Several readers of one file do not disturb each other.
@@ -89,16 +97,26 @@ impl Reader {
             return Poll::Ready(None);
         }
         let length = usize::try_from(self.left()).map_or(PIECE, |left| left.min(PIECE));
-        let reading = self.reading.get_or_insert_with(|| {
+        let reading = if let Some(reading) = self.reading.take() {
+            Ok(reading)
+        } else {
             let (file, at) = (Arc::clone(&self.file), self.at);
             spawn_blocking(move || {
                 let mut piece = BytesMut::zeroed(length);
                 file.read_exact_at(&mut piece, at)?;
                 Ok(piece.freeze())
             })
-        });
-        let piece = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::from).flatten();
-        self.reading = None;
+        };
+        let piece = match reading {
+            Ok(mut reading) => match Pin::new(&mut reading).poll(cx) {
+                Poll::Ready(piece) => piece.map_err(io::Error::from).flatten(),
+                Poll::Pending => {
+                    self.reading = Some(reading);
+                    return Poll::Pending;
+                }
+            },
+            Err(error) => Err(error),
+        };
         match &piece {
             Ok(piece) => self.at = self.at.saturating_add(piece.len() as u64),
             Err(_) => self.at = self.end, // nothing more comes behind a failure

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use parapet_core::{Body, BodyError};
 
+use crate::budget::Share;
 use crate::encoder::{Aim, Encode};
 use crate::{Encoding, Error, digests};
 
@@ -24,6 +25,8 @@ pub(crate) struct Compressed {
     state: State,
     /// Made when the first byte comes, or the end.
     encoder: Option<Box<dyn Encode>>,
+    /// What the encoder may hold; given back with it.
+    memory: Option<Share>,
     /// What the encoder has not taken yet of a frame.
     input: Bytes,
     /// Whether the encoder may hold bytes that the receiver cannot decode yet.
@@ -53,13 +56,14 @@ const SLICE: usize = 64 * 1024;
 const FRAME: usize = 64;
 
 impl Compressed {
-    pub(crate) fn new(inner: Body, encoding: Encoding) -> Self {
+    pub(crate) fn new(inner: Body, encoding: Encoding, memory: Share) -> Self {
         Self {
             length: inner.known_length(),
             inner,
             encoding,
             state: State::Reading,
             encoder: None,
+            memory: Some(memory),
             input: Bytes::new(),
             unflushed: false,
             chunk: Vec::new(),
@@ -108,6 +112,7 @@ impl Compressed {
     fn end(&mut self) {
         self.state = State::Ended;
         self.encoder = None;
+        self.memory = None;
         self.input = Bytes::new();
     }
 

@@ -13,16 +13,24 @@ pub struct Encoding {
     name: &'static str,
     settings: Settings,
     make: Make,
+    memory: Memory,
 }
 
 /// Makes an encoder for a body of that length, if it is known.
 type Make = fn(Settings, Option<u64>) -> Result<Box<dyn Encode>, BoxError>;
 
+/// Bytes that such an encoder holds at most.
+type Memory = fn(Settings, Option<u64>) -> usize;
+
 impl Encoding {
     /// Zstandard at [`ZstdLevel::Default`].
     #[cfg(feature = "zstd")]
-    pub const ZSTD: Self =
-        Self { name: "zstd", settings: level(3), make: crate::encoder::zstd::zstd };
+    pub const ZSTD: Self = Self {
+        name: "zstd",
+        settings: level(3),
+        make: crate::encoder::zstd::zstd,
+        memory: crate::encoder::zstd::memory,
+    };
 
     /// Brotli at quality 4 with a window of 22 bits.
     #[cfg(feature = "br")]
@@ -30,17 +38,26 @@ impl Encoding {
         name: "br",
         settings: Settings { level: 4, window_bits: 22 },
         make: crate::encoder::br::br,
+        memory: crate::encoder::br::memory,
     };
 
     /// gzip at level 6.
     #[cfg(feature = "gzip")]
-    pub const GZIP: Self =
-        Self { name: "gzip", settings: level(6), make: crate::encoder::deflate::gzip };
+    pub const GZIP: Self = Self {
+        name: "gzip",
+        settings: level(6),
+        make: crate::encoder::deflate::gzip,
+        memory: crate::encoder::deflate::memory,
+    };
 
     /// deflate, which is zlib framing (RFC 9110 §8.4.1.2), at level 6.
     #[cfg(feature = "gzip")]
-    pub const DEFLATE: Self =
-        Self { name: "deflate", settings: level(6), make: crate::encoder::deflate::zlib };
+    pub const DEFLATE: Self = Self {
+        name: "deflate",
+        settings: level(6),
+        make: crate::encoder::deflate::zlib,
+        memory: crate::encoder::deflate::memory,
+    };
 
     /// Zstandard at a level.
     ///
@@ -104,6 +121,10 @@ impl Encoding {
 
     pub(crate) fn encoder(&self, length: Option<u64>) -> Result<Box<dyn Encode>, BoxError> {
         (self.make)(self.settings, length)
+    }
+
+    pub(crate) fn memory(&self, length: Option<u64>) -> usize {
+        (self.memory)(self.settings, length)
     }
 }
 

@@ -44,6 +44,7 @@
 //! | [`types`](Compress::types) | text, JSON, XML, scripts, fonts, WebAssembly | media types to compress, or `*` |
 //! | [`min_length`](Compress::min_length) | 860 bytes | a known length below it is not compressed |
 //! | [`vary`](Compress::vary) | `true` | `Vary: Accept-Encoding` on what would be compressed for some client |
+//! | [`max_memory`](Compress::max_memory) | 256 MiB | what all encoders may hold together; responses beyond go out as they are |
 //! | level | gzip and deflate 6, br 4, zstd 3 | speed against size |
 //!
 //! What is compressed loses `Content-Length`, `Accept-Ranges` and digests of its bytes, and its `ETag` becomes weak. An
@@ -71,10 +72,17 @@
 //! A known, short length makes that of br and zstd less (5,000 bytes: 0.3 MiB of zstd). The window of zstd is never above
 //! 8 MiB (RFC 9659). An edge with many slow clients sets a smaller `lgwin` for br, or offers zstd first.
 //!
-//! What it does not do: no request bodies, no decoding, no dictionaries, no compression of ranges, no 406 for a client
-//! that accepts nothing at all.
+//! A client that reads slowly keeps its encoder for as long, and one connection of HTTP/2 may have a hundred of them. So
+//! `max_memory` bounds them all; whoever comes then gets the bytes as they are.
+//!
+//! # What it does not do
+//!
+//! No request bodies, no decoding, no dictionaries, no compression of ranges, no 406 for a client that accepts nothing at
+//! all. It cannot know a secret: the length of a compressed page that holds one, and repeats what a stranger chose, tells of
+//! it (BREACH). Send such pages with `Cache-Control: no-transform`.
 
 mod accept;
+mod budget;
 mod compressed;
 mod digests;
 mod encoder;

@@ -15,6 +15,7 @@ use crate::Error;
 #[cfg(feature = "zstd")]
 use crate::ZstdLevel;
 use crate::accept::Accept;
+use crate::budget::Budget;
 use crate::compressed::Compressed;
 use crate::media_types::MediaTypes;
 use crate::{Encoding, digests};
@@ -30,6 +31,7 @@ pub struct Compress {
     types: MediaTypes,
     min_length: u64,
     vary: bool,
+    max_memory: usize,
 }
 
 /// Compresses with gzip at level 6.
@@ -113,7 +115,13 @@ impl Compress {
     }
 
     fn new(offers: Vec<Encoding>) -> Self {
-        Self { offers, types: MediaTypes::default(), min_length: 860, vary: true }
+        Self {
+            offers,
+            types: MediaTypes::default(),
+            min_length: 860,
+            vary: true,
+            max_memory: 256 << 20,
+        }
     }
 
     /// Media types to compress, separated by spaces and without parameters; `*` for all, none for no layer. Content
@@ -137,27 +145,49 @@ impl Compress {
         Self { vary: on, ..self }
     }
 
+    /// Bytes that the encoders of all responses together may hold at most, where the layer is mounted. Default: 256 MiB,
+    /// which is 20 of br or 64 of zstd at a time, as long as their clients read slowly. A response beyond goes out as it is,
+    /// with one warning when that begins.
+    #[must_use]
+    pub fn max_memory(self, bytes: usize) -> Self {
+        Self { max_memory: bytes, ..self }
+    }
+}
+
+impl Mounted {
     fn apply(&self, response: &mut Response, wanted: Option<Encoding>, method: Asked) {
-        if !self.fits(response, method) {
+        let Self { layer, budget } = self;
+        if !layer.fits(response, method) {
             return;
         }
         let headers = response.headers_mut();
-        if self.vary {
+        if layer.vary {
             add_vary(headers, &ACCEPT_ENCODING);
         }
         let Some(encoding) = wanted else { return };
+        let length = response.body().known_length();
+        let memory = match method {
+            Asked::Head => None,
+            Asked::Content => match budget.take(encoding.memory(length)) {
+                Some(memory) => Some(memory),
+                None => return,
+            },
+        };
+        let headers = response.headers_mut();
         if headers.try_insert(CONTENT_ENCODING, encoding.value()).is_err() {
             return; // a full map: encoded bytes that nothing tells of would be garbage
         }
         describe(headers);
         let body = std::mem::take(response.body_mut());
-        *response.body_mut() = match method {
+        *response.body_mut() = match memory {
+            Some(memory) => Body::new(Compressed::new(body, encoding, memory)),
             // Not to be sent, and its length must not be told: that of the encoded bytes would be another.
-            Asked::Head => body.map_frames(|frame| frame),
-            Asked::Content => Body::new(Compressed::new(body, encoding)),
+            None => body.map_frames(|frame| frame),
         };
     }
+}
 
+impl Compress {
     /// Whether the response is one to compress, for a client that accepts it.
     fn fits(&self, response: &Response, method: Asked) -> bool {
         let headers = response.headers();
@@ -180,13 +210,20 @@ impl Middleware for Compress {
         if self.offers.is_empty() || self.types.is_none() {
             return next;
         }
-        let (layer, accept) = (Arc::new(self.clone()), Accept::new(&self.offers));
-        Handler::new(Compressing { layer, accept, next })
+        let (layer, budget) = (self.clone(), Budget::new(self.max_memory));
+        let (mounted, accept) = (Arc::new(Mounted { layer, budget }), Accept::new(&self.offers));
+        Handler::new(Compressing { mounted, accept, next })
     }
 }
 
+/// The settings at one place, and the memory that is left there.
+struct Mounted {
+    layer: Compress,
+    budget: Budget,
+}
+
 struct Compressing {
-    layer: Arc<Compress>,
+    mounted: Arc<Mounted>,
     accept: Accept,
     next: Handler,
 }
@@ -207,12 +244,12 @@ impl Serve for Compressing {
             return self.next.serve(request);
         }
         let wanted = self.wanted(request.headers());
-        if wanted.is_none() && !self.layer.vary {
+        if wanted.is_none() && !self.mounted.layer.vary {
             return self.next.serve(request);
         }
         let method = if *request.method() == Method::HEAD { Asked::Head } else { Asked::Content };
-        let layer = Arc::clone(&self.layer);
-        self.next.serve(request).map(move |response| layer.apply(response, wanted, method))
+        let mounted = Arc::clone(&self.mounted);
+        self.next.serve(request).map(move |response| mounted.apply(response, wanted, method))
     }
 }
 

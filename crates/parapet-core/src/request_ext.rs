@@ -119,19 +119,24 @@ pub trait RequestExt: Head {
     /// Replaces path and query together; [`original_target`](Self::original_target) stays. A CONNECT to an authority, which
     /// has neither, is left as it is.
     fn set_path_and_query(&mut self, target: PathAndQuery) {
-        if self.uri().authority().is_some() && self.uri().scheme().is_none() {
-            return;
-        }
-        // Moved out and in again: a clone would touch the counts of all the buffers that it shares.
-        let mut parts = std::mem::take(self.uri_mut()).into_parts();
-        let received = parts.path_and_query.replace(target);
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *self.uri_mut() = uri;
-            // A request made in-process has none yet.
-            let original = &mut info_mut(self).original_target;
-            if original.is_none() {
-                *original = received;
+        let uri = self.uri_mut();
+        let received = match (uri.scheme().is_some(), uri.authority().is_some()) {
+            (false, true) => return,
+            // The common form; to take it apart and put it together again costs twice as much.
+            (false, false) => std::mem::replace(uri, target.into()).into_parts().path_and_query,
+            (true, _) => {
+                // Moved out and in again: a clone would touch the counts of all the buffers that it shares.
+                let mut parts = std::mem::take(uri).into_parts();
+                let received = parts.path_and_query.replace(target);
+                // Never an error: the same parts made a URI before.
+                *uri = Uri::from_parts(parts).unwrap_or_default();
+                received
             }
+        };
+        // A request made in-process has none yet.
+        let original = &mut info_mut(self).original_target;
+        if original.is_none() {
+            *original = received;
         }
     }
 

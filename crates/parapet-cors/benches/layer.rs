@@ -1,11 +1,9 @@
 //! Time of the layer: `cargo bench -p parapet-cors`. Prints nanoseconds, the median of many rounds.
 
-use std::hint::black_box;
-
 use http::{HeaderValue, Method};
 use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve};
 use parapet_cors as cors;
-use tokio::time::Instant;
+use parapet_testkit::bench;
 
 fn main() -> Result<(), cors::Error> {
     let next = || Handler::new(Ready);
@@ -17,13 +15,12 @@ fn main() -> Result<(), cors::Error> {
         ("access-control-request-method", "PUT"),
         ("access-control-request-headers", "x-a, x-b"),
     ];
-    measure("no layer", &next(), &Method::GET, &[]);
-    measure("every origin", &cors::new().wrap(next()), &Method::GET, &[]);
-    measure("some, no Origin", &only, &Method::GET, &[]);
-    measure("some, exact", &only, &Method::GET, exact);
-    measure("some, pattern", &only, &Method::GET, &[("origin", "https://a.example.org")]);
-    measure("preflight", &only, &Method::OPTIONS, preflight);
-    Ok(())
+    measure("no layer", &next(), &Method::GET, &[])?;
+    measure("every origin", &cors::new().wrap(next()), &Method::GET, &[])?;
+    measure("some, no Origin", &only, &Method::GET, &[])?;
+    measure("some, exact", &only, &Method::GET, exact)?;
+    measure("some, pattern", &only, &Method::GET, &[("origin", "https://a.example.org")])?;
+    measure("preflight", &only, &Method::OPTIONS, preflight)
 }
 
 type Fields = &'static [(&'static str, &'static str)];
@@ -40,35 +37,19 @@ impl Serve for Ready {
 }
 
 /// Measures `handler` on requests made beforehand.
-fn measure(name: &str, handler: &Handler, method: &Method, fields: Fields) {
-    let mut rounds = Vec::new();
-    for _ in 0..2_001 {
-        let requests: Vec<_> = (0..BATCH)
-            .map(|_| {
-                let mut request = Request::new(Body::empty());
-                *request.method_mut() = method.clone();
-                for (name, value) in fields {
-                    request.headers_mut().insert(*name, HeaderValue::from_static(value));
-                }
-                request
-            })
-            .collect();
-        let mut answers = Vec::with_capacity(requests.len());
-        let start = Instant::now();
-        for request in requests {
-            answers.push(black_box(handler.serve(request)));
+fn measure(
+    name: &str,
+    handler: &Handler,
+    method: &Method,
+    fields: Fields,
+) -> Result<(), cors::Error> {
+    let request = || {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method.clone();
+        for (name, value) in fields {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
         }
-        rounds.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
-    }
-    print(name, rounds);
-}
-
-/// Few enough to stay in the cache, as the one request of a connection does.
-const BATCH: u32 = 64;
-
-#[expect(clippy::print_stdout, reason = "a bench tells its figures")]
-fn print(name: &str, mut rounds: Vec<f64>) {
-    rounds.sort_by(f64::total_cmp);
-    let median = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
-    println!("{name:24} {median:7.1} ns");
+        Ok(request)
+    };
+    bench::time_each(name, method.as_str(), request, |request| handler.serve(request))
 }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use parapet_core::BodyError;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::tree::Mode;
 
@@ -96,14 +97,15 @@ impl FileBody {
                     match read(&reader.file, buffer, reader.offset, Mode::Cached)? {
                         Ok(buffer) => return Poll::Ready(Some(self.took(reader, buffer))),
                         Err(WouldBlock(buffer)) => {
-                            self.state = State::Reading(spawn_blocking(move || {
+                            let reading = spawn_blocking(move || {
                                 let buffer =
                                     read(&reader.file, buffer, reader.offset, Mode::Blocking);
                                 (
                                     reader,
                                     buffer.map(|read| read.unwrap_or_else(WouldBlock::into_buffer)),
                                 )
-                            }));
+                            });
+                            self.state = State::Reading(reading?);
                         }
                     }
                 }
@@ -222,6 +224,13 @@ fn read_cached(
     _offset: u64,
 ) -> Result<Option<usize>, rustix::io::Errno> {
     Ok(None)
+}
+
+/// Runs `f` on a thread that may wait; an error where no runtime is entered, which has these threads.
+pub(crate) fn spawn_blocking<T: Send + 'static>(
+    f: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Ok(Handle::try_current().map_err(io::Error::other)?.spawn_blocking(f))
 }
 
 /// Length of the next read of `left` bytes.

@@ -8,6 +8,7 @@ use parapet_core::{
 };
 
 use crate::answer::Lookup;
+use crate::file_body::spawn_blocking;
 use crate::target::Target;
 use crate::tree::{Local, Miss, Mode};
 use crate::{Dotfiles, Encoding, Error};
@@ -90,7 +91,8 @@ impl FileServer {
         Self { cache_control: Some(Arc::new(of)), ..self }
     }
 
-    /// Whether files have an `ETag`, weak, of their size and time of change (RFC 9110 §8.8.3). Default: `true`.
+    /// Whether files have an `ETag`, weak, of their size and time of change (RFC 9110 §8.8.3). A file whose time is unknown,
+    /// as in images whose build sets all times to the Unix epoch, has none. Default: `true`.
     #[must_use]
     pub fn etag(self, etag: bool) -> Self {
         Self { etag, ..self }
@@ -142,11 +144,15 @@ impl Serve for Serving {
         let (shared, next) = (Arc::clone(&self.shared), self.next.clone());
         ResponseFuture::new(async move {
             // All of it in one go: open, look, read the first bytes.
-            let answer = tokio::task::spawn_blocking(move || {
+            let answer = spawn_blocking(move || {
                 let answer = shared.answer(&request, Mode::Blocking);
                 (request, answer)
             });
-            match answer.await {
+            let answer = match answer {
+                Ok(answer) => answer.await,
+                Err(error) => return refuse(Miss::Failed(error)),
+            };
+            match answer {
                 Ok((_, Ok(response))) => response,
                 Ok((request, Err(Miss::NotFound))) => next.serve(request).await,
                 Ok((_, Err(miss))) => refuse(miss),

@@ -1,6 +1,6 @@
 //! The document that lists a directory.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -35,11 +35,14 @@ a { display: inline-block; padding: 0.3rem 0 0.3rem 2rem; text-indent: -2rem; }
 <pre>
 ";
 
-/// The entries of a directory that would be served, in byte order. Streamed, so that the client's pace sets the memory of
-/// the text.
+/// The entries of a directory that would be served, in byte order. Streamed, so that a client that does not read holds the
+/// names and no text.
 #[derive(Debug)]
 pub(crate) struct Listing {
-    entries: btree_map::IntoIter<Vec<u8>, Kind>,
+    /// Each as it is shown, with the slash of a directory, and behind it a NUL: no name has either of both.
+    names: Box<[u8]>,
+    /// Bytes of `names` that were given out.
+    at: usize,
     is_cut: bool,
     stage: Stage,
 }
@@ -89,7 +92,19 @@ impl Listing {
                 is_cut = true;
             }
         }
-        Ok(Self { entries: entries.into_iter(), is_cut, stage: Stage::Head })
+        let mut names = Vec::new();
+        for (name, kind) in entries {
+            names.extend_from_slice(&name);
+            names.extend_from_slice(if kind == Kind::Directory { b"/\0" } else { b"\0" });
+        }
+        Ok(Self { names: names.into(), at: 0, is_cut, stage: Stage::Head })
+    }
+
+    fn next_name(&mut self) -> Option<&[u8]> {
+        let rest = self.names.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| *byte == 0)?;
+        self.at += length + 1;
+        rest.get(..length)
     }
 
     fn next_page(&mut self) -> Option<Bytes> {
@@ -101,7 +116,7 @@ impl Listing {
         }
         self.stage = Stage::Entries;
         while page.len() < PAGE {
-            let Some((name, kind)) = self.entries.next() else {
+            let Some(name) = self.next_name() else {
                 self.stage = Stage::Ended;
                 if self.is_cut {
                     page.extend_from_slice(b"only the first 10000 entries are listed\n");
@@ -109,7 +124,7 @@ impl Listing {
                 page.extend_from_slice(b"</pre>\n");
                 break;
             };
-            line(&name, kind, &mut page);
+            line(name, &mut page);
         }
         Some(page.into())
     }
@@ -149,8 +164,11 @@ fn is_reachable(name: &[u8]) -> bool {
     path::normal(&raw).is_ok_and(|path| path.strip_prefix(b"/") == Some(name))
 }
 
-fn line(name: &[u8], kind: Kind, out: &mut Vec<u8>) {
-    let slash: &[u8] = if kind == Kind::Directory { b"/" } else { b"" };
+fn line(name: &[u8], out: &mut Vec<u8>) {
+    let (name, slash) = match name.strip_suffix(b"/") {
+        Some(directory) => (directory, &b"/"[..]),
+        None => (name, &b""[..]),
+    };
     out.extend_from_slice(b"<a href=\"");
     encode(name, out);
     out.extend_from_slice(slash);
@@ -171,7 +189,8 @@ fn encode(name: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A control character would break the line, so it is shown as the sign for one that cannot be shown.
+/// A control character would break the line, and one that turns the direction of writing would show another name: both are
+/// shown as the sign for one that cannot be shown.
 fn escape_html(text: &str, out: &mut Vec<u8>) {
     for character in text.chars() {
         match character {
@@ -180,6 +199,9 @@ fn escape_html(text: &str, out: &mut Vec<u8>) {
             '>' => out.extend_from_slice(b"&gt;"),
             '"' => out.extend_from_slice(b"&quot;"),
             '\'' => out.extend_from_slice(b"&#39;"),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.extend_from_slice("\u{fffd}".as_bytes());
+            }
             control if control.is_control() => out.extend_from_slice("\u{fffd}".as_bytes()),
             other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
         }

@@ -41,7 +41,7 @@ impl Representation {
         let size = self.opened.length;
         match validators.judge(headers) {
             Verdict::Failed => {
-                return Ok(plain_error(StatusCode::PRECONDITION_FAILED, "Precondition Failed"));
+                return Ok(self.refusal(StatusCode::PRECONDITION_FAILED, "Precondition Failed"));
             }
             Verdict::NotModified => {
                 let mut response = Response::new(Body::empty());
@@ -55,7 +55,7 @@ impl Representation {
         let ranges = if is_head { Ranges::Ignore } else { validators.ranges(headers, size) };
         let mut ranges = match ranges {
             Ranges::Some(ranges) => ranges.collect::<Vec<_>>(),
-            Ranges::Unsatisfiable => return Ok(unsatisfiable(size)),
+            Ranges::Unsatisfiable => return Ok(self.unsatisfiable()),
             _ => Vec::new(),
         };
         let mut response = Response::new(Body::empty());
@@ -141,6 +141,24 @@ impl Representation {
         Ok(response)
     }
 
+    fn unsatisfiable(&self) -> Response {
+        let mut response = self.refusal(StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable");
+        let range = Bytes::from(format!("bytes */{}", self.opened.length));
+        if let Ok(value) = HeaderValue::from_maybe_shared(range) {
+            response.headers_mut().insert(CONTENT_RANGE, value);
+        }
+        response
+    }
+
+    /// A refusal that another coding of the file might not get.
+    fn refusal(&self, status: StatusCode, text: &'static str) -> Response {
+        let mut response = plain_error(status, text);
+        if self.varies {
+            response.headers_mut().insert(VARY, HeaderValue::from(ACCEPT_ENCODING));
+        }
+        response
+    }
+
     /// What 200, 206 and 304 have in common (RFC 9110 §15.4.5).
     fn validator_fields(&self, fields: &mut HeaderMap, etag: Option<HeaderValue>) {
         let modified = self.opened.modified.and_then(last_modified);
@@ -158,11 +176,11 @@ impl Representation {
         }
     }
 
-    /// Weak: two writes within the clock's step may leave size and time alike.
+    /// Weak: two writes within the clock's step may leave size and time alike. Without a time there is none: of contents
+    /// that come one after the other, many have the same size.
     fn etag(&self) -> Option<HeaderValue> {
-        let since_epoch =
-            self.opened.modified.map(|time| time.duration_since(SystemTime::UNIX_EPOCH));
-        let nanos = since_epoch.and_then(Result::ok).unwrap_or_default().as_nanos();
+        let since_epoch = self.opened.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let nanos = since_epoch.as_nanos();
         let coding = self.encoded.as_ref().map_or("", |(encoding, _)| encoding.suffix());
         let coding = coding.trim_start_matches('.');
         let tag = format!("W/\"{:x}-{nanos:x}{coding}\"", self.opened.length);
@@ -208,12 +226,4 @@ fn content_range(range: &RangeInclusive<u64>, size: u64) -> HeaderValue {
     let text = format!("bytes {}-{}/{size}", range.start(), range.end());
     HeaderValue::from_maybe_shared(Bytes::from(text))
         .unwrap_or(HeaderValue::from_static("bytes */*"))
-}
-
-fn unsatisfiable(size: u64) -> Response {
-    let mut response = plain_error(StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable");
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(format!("bytes */{size}"))) {
-        response.headers_mut().insert(CONTENT_RANGE, value);
-    }
-    response
 }

@@ -24,13 +24,16 @@ pub fn forwarded_host() -> RequestHeaders {
 }
 
 /// Adds one element to `Forwarded` (RFC 7239): client address, own address, authority and scheme. What a trusted proxy
-/// sent stays in front of it; what anybody else sent is replaced.
+/// sent stays in front of it, but for a line with an open quote, which would take our element in; what anybody else sent is
+/// replaced.
 pub fn forwarded() -> RequestHeaders {
     RequestHeaders::default().change(|request| {
         let mut list = String::new();
         if request.peer_trusted() {
             for line in request.headers().get_all(FORWARDED) {
-                if let Ok(line) = line.to_str() {
+                if let Ok(line) = line.to_str()
+                    && closes_its_quotes(line)
+                {
                     list.push_str(line);
                     list.push_str(", ");
                 }
@@ -42,6 +45,20 @@ pub fn forwarded() -> RequestHeaders {
             Err(_) => drop(request.headers_mut().remove(FORWARDED)),
         }
     })
+}
+
+/// Whether every quoted-string ends (RFC 9110 §5.6.4): a proxy may have put its element behind whatever its client sent.
+fn closes_its_quotes(line: &str) -> bool {
+    let mut open = false;
+    let mut bytes = line.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => open = !open,
+            b'\\' if open => drop(bytes.next()),
+            _ => {}
+        }
+    }
+    !open
 }
 
 fn element(request: &Request) -> String {

@@ -1,19 +1,19 @@
 //! Time that other paths lose: `cargo bench -p parapet-healthz`. Prints nanoseconds, the median of many rounds.
 
 use std::error::Error;
-use std::hint::black_box;
 
 use parapet_core::{
     Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve,
 };
-use tokio::time::Instant;
+use parapet_testkit::bench;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let next = || Handler::new(Ready);
-    let checked = parapet_healthz::new().wrap(next());
+    let next = Handler::new(Ready);
+    let checked = parapet_healthz::new().wrap(next.clone());
     for path in ["/", "/api/v1/collection-650/items/1234"] {
-        through("no layer", path, &next())?;
-        through("other path", path, &checked)?;
+        for (name, handler) in [("no layer", &next), ("other path", &checked)] {
+            bench::time_each(name, path, || request(path), |request| handler.serve(request))?;
+        }
     }
     Ok(())
 }
@@ -21,9 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Ready;
 
 impl Serve for Ready {
-    /// Leaks the request: freeing it is not part of the lookup.
-    fn serve(&self, request: Request) -> ResponseFuture {
-        std::mem::forget(request);
+    /// Frees the request: the next one finds warm memory, as in a server.
+    fn serve(&self, _request: Request) -> ResponseFuture {
         ResponseFuture::ready(Response::new(Body::empty()))
     }
 }
@@ -34,30 +33,4 @@ fn request(path: &str) -> Result<Request, Box<dyn Error>> {
     let info = request.detached_info();
     request.extensions_mut().insert(info);
     Ok(request)
-}
-
-/// Measures `handler` on requests made beforehand.
-fn through(name: &str, path: &str, handler: &Handler) -> Result<(), Box<dyn Error>> {
-    let mut rounds = Vec::new();
-    for _ in 0..2_001 {
-        let requests: Result<Vec<_>, _> = (0..BATCH).map(|_| request(path)).collect();
-        let requests = requests?;
-        let start = Instant::now();
-        for request in requests {
-            std::mem::forget(black_box(handler.serve(request)));
-        }
-        rounds.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
-    }
-    print(name, path, rounds);
-    Ok(())
-}
-
-/// Few enough to stay in the cache, as the one request of a connection does.
-const BATCH: u32 = 64;
-
-#[expect(clippy::print_stdout, reason = "a bench tells its figures")]
-fn print(name: &str, path: &str, mut rounds: Vec<f64>) {
-    rounds.sort_by(f64::total_cmp);
-    let median = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
-    println!("{name:24} {path:36} {median:7.1} ns");
 }

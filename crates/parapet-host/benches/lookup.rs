@@ -7,13 +7,13 @@ use parapet_core::{
     Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve, terminal,
 };
 use parapet_host::{HostMatcher, HostRouter};
-use tokio::time::Instant;
+use parapet_testkit::bench;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let three = HostMatcher::new(["example.com", "www.example.com", "*.example.org"])?;
     for host in ["www.example.com", "WWW.Example.com:8080", "a.example.org", "other.test"] {
         let request = request(host)?;
-        report("three names, matcher", host, || {
+        bench::time("three names, matcher", host, || {
             black_box(three.is_match(black_box(&request)));
         });
     }
@@ -41,9 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Ready;
 
 impl Serve for Ready {
-    /// Leaks the request: freeing it is not part of the lookup.
-    fn serve(&self, request: Request) -> ResponseFuture {
-        std::mem::forget(request);
+    /// Frees the request: the next one finds warm memory, as in a server.
+    fn serve(&self, _request: Request) -> ResponseFuture {
         ResponseFuture::ready(Response::new(Body::empty()))
     }
 }
@@ -57,40 +56,5 @@ fn request(host: &str) -> Result<Request, Box<dyn Error>> {
 
 /// Measures `handler` on requests made beforehand.
 fn through(name: &str, host: &str, handler: &Handler) -> Result<(), Box<dyn Error>> {
-    let mut rounds = Vec::new();
-    for _ in 0..2_001 {
-        let requests: Result<Vec<_>, _> = (0..BATCH).map(|_| request(host)).collect();
-        let requests = requests?;
-        let start = Instant::now();
-        for request in requests {
-            std::mem::forget(black_box(handler.serve(request)));
-        }
-        rounds.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
-    }
-    print(name, host, rounds);
-    Ok(())
-}
-
-fn report(name: &str, host: &str, mut f: impl FnMut()) {
-    (0..100_000).for_each(|_| f());
-    let rounds = (0..21)
-        .map(|_| {
-            let start = Instant::now();
-            for _ in 0..100_000 {
-                f();
-            }
-            start.elapsed().as_secs_f64() * 1e9 / 100_000.0
-        })
-        .collect();
-    print(name, host, rounds);
-}
-
-/// Few enough to stay in the cache, as the one request of a connection does.
-const BATCH: u32 = 64;
-
-#[expect(clippy::print_stdout, reason = "a bench tells its figures")]
-fn print(name: &str, host: &str, mut rounds: Vec<f64>) {
-    rounds.sort_by(f64::total_cmp);
-    let median = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
-    println!("{name:24} {host:40} {median:7.1} ns");
+    bench::time_each(name, host, || request(host), |request| handler.serve(request))
 }

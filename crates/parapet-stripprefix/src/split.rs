@@ -7,6 +7,19 @@
 /// All separators at the cut go, in every spelling: one slash is put in their place, so that no result begins with `//`
 /// or with what a lax reader takes for it.
 pub(crate) fn behind<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    match path.strip_prefix(prefix) {
+        // Nearly all that match are spelled like the prefix, and go on with a segment: no byte has to be decoded.
+        Some(rest) if rest.starts_with('/') && is_plain(rest.as_bytes().get(1)) => rest.get(1..),
+        _ => behind_decoded(path, prefix),
+    }
+}
+
+/// Whether this byte, or the end, is in every spelling what it is.
+fn is_plain(byte: Option<&u8>) -> bool {
+    !matches!(byte, Some(b'/' | b'\\' | b'%'))
+}
+
+fn behind_decoded<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     let mut bytes = Decoded { raw: path.as_bytes(), at: 0 };
     let mut last = 0;
     for expected in prefix.bytes() {
@@ -84,6 +97,7 @@ mod tests {
             ("/", "/api", None),
         ] {
             assert_eq!(behind(path, prefix), rest, "{path} {prefix}");
+            assert_eq!(behind_decoded(path, prefix), rest, "{path} {prefix}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Raw peers for the tests of parapet: what a client or an origin really put on the wire, byte by byte.
+//! Raw peers for the tests of parapet: what a client or an origin really put on the wire, byte by byte. And what tests and
+//! benches measure with: allocations, warnings, time.
 //!
 //! Unpublished. Depends on no crate of parapet, so that all of them can use it. Everything panics where a test has to
 //! fail, and nothing waits longer than [`LONG`].
@@ -22,17 +23,22 @@
 //!
 //! It does not judge semantics: a request that is no HTTP is sent as it is.
 
+mod allocations;
 mod answer;
+pub mod bench;
 mod client;
 mod frames;
 mod hpack;
 mod origin;
+mod warnings;
 
+pub use self::allocations::{fewest_allocations, now};
 pub use self::answer::Answer;
 pub use self::client::{LONG, RawClient};
 pub use self::frames::{Frame, FrameClient, flag, kind, pseudo, setting};
 pub use self::hpack::literals;
 pub use self::origin::{OriginConn, RawOrigin};
+pub use self::warnings::Warnings;
 /// The counting allocator: `#[global_allocator] static A: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;`.
 pub use stats_alloc;
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use parapet_core::{
     Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve,
 };
+use parapet_testkit::bench;
 use parapet_timeout::{RequestDeadline, Timeout};
-use tokio::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -67,26 +67,11 @@ fn request() -> Result<Request, Box<dyn Error>> {
     Ok(request)
 }
 
-/// Few enough to stay in the cache, as the one request of a connection does.
-const BATCH: u32 = 64;
-
 /// Measures `handler` on requests made beforehand, from the call to the answer.
-#[expect(clippy::print_stdout, reason = "a bench tells its figures")]
 fn through(answer: &str, name: &str, handler: &Handler) -> Result<(), Box<dyn Error>> {
     let mut cx = Context::from_waker(Waker::noop());
-    let mut rounds = Vec::new();
-    for _ in 0..2_001 {
-        let requests: Result<Vec<_>, _> = (0..BATCH).map(|_| request()).collect();
-        let requests = requests?;
-        let start = Instant::now();
-        for request in requests {
-            let mut future = handler.serve(request);
-            while black_box(Pin::new(&mut future).poll(&mut cx)).is_pending() {}
-        }
-        rounds.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
-    }
-    rounds.sort_by(f64::total_cmp);
-    let median = rounds.get(rounds.len() / 2).copied().unwrap_or_default();
-    println!("{answer:10} {name:18} {median:7.1} ns");
-    Ok(())
+    bench::time_each(name, answer, request, |request| {
+        let mut future = handler.serve(request);
+        while black_box(Pin::new(&mut future).poll(&mut cx)).is_pending() {}
+    })
 }

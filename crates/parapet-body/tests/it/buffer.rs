@@ -382,3 +382,17 @@ async fn a_limit_outside_ends_an_upload_while_it_is_buffered() {
         no_spill(dir.path()).await;
     }
 }
+
+/// Timers and threads that may wait are the runtime's.
+#[test]
+fn without_a_runtime_nothing_panics() {
+    let buffer = || buffer_request().memory_limit(2);
+    let ask = |layer: RequestBufferer, body: Body| {
+        parapet_testkit::now(async { read(layer.wrap(echo()).serve(post(body)).await).await })
+    };
+    let pieces = || parapet_testkit::now(unknown(&[b"he", b"llo"]));
+    // Without a file the body streams on.
+    assert_eq!(ask(buffer(), pieces()), (200, "hello".to_owned()));
+    let timed = buffer().read_timeout(Duration::from_secs(1));
+    assert_eq!(ask(timed, pieces()), (500, "Internal Server Error\n".to_owned()));
+}

@@ -3,6 +3,9 @@
 /// Buffering: what next gets, what clients are told, what is left behind.
 #[cfg(test)]
 mod buffer;
+/// A disk without room for what comes.
+#[cfg(test)]
+mod full_disk;
 /// Limits on bodies of known and unknown length.
 #[cfg(test)]
 mod limit;

@@ -26,18 +26,33 @@ const MIN_WINDOW_BITS: u32 = 10;
 
 pub(crate) fn br(settings: Settings, length: Option<u64>) -> Result<Box<dyn Encode>, BoxError> {
     let quality = u32::try_from(settings.level)?;
-    let mut window_bits = settings.window_bits;
     let mut state = Box::new(BrotliEncoderStateStruct::new(StandardAlloc::default()));
     if let Some(length) = length {
-        // A window longer than the body only costs memory, here and at the receiver.
-        let needed = u64::BITS - length.leading_zeros();
-        window_bits = window_bits.min(needed.max(MIN_WINDOW_BITS));
         let hint = u32::try_from(length).unwrap_or(u32::MAX);
         state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_SIZE_HINT, hint);
     }
     state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_QUALITY, quality);
+    let window_bits = window_bits(settings, length);
     state.set_parameter(BrotliEncoderParameter::BROTLI_PARAM_LGWIN, window_bits);
     Ok(Box::new(Brotli { state, unflushed: 0 }))
+}
+
+/// Bytes that an encoder holds at most, about.
+pub(crate) fn memory(settings: Settings, length: Option<u64>) -> usize {
+    let tables: usize = match settings.level {
+        ..=1 => return 1 << 18,
+        2..=4 => 4 << 20,
+        5..=8 => 7 << 20,
+        _ => 39 << 20,
+    };
+    let window = 1_usize.checked_shl(window_bits(settings, length)).unwrap_or(usize::MAX);
+    (window / 4).saturating_mul(9).saturating_add(tables)
+}
+
+/// A window longer than the body only costs memory, here and at the receiver.
+fn window_bits(settings: Settings, length: Option<u64>) -> u32 {
+    let needed = length.map_or(u64::BITS, |length| u64::BITS - length.leading_zeros());
+    settings.window_bits.min(needed.max(MIN_WINDOW_BITS))
 }
 
 impl Encode for Brotli {

@@ -18,6 +18,11 @@ pub(crate) fn zlib(settings: Settings, _length: Option<u64>) -> Result<Box<dyn E
     Ok(Box::new(Deflate(Compress::new(compression(settings)?, true))))
 }
 
+/// Bytes that an encoder holds at most, about.
+pub(crate) fn memory(_settings: Settings, _length: Option<u64>) -> usize {
+    410 << 10
+}
+
 fn compression(settings: Settings) -> Result<Compression, BoxError> {
     Ok(Compression::new(settings.level.try_into()?))
 }

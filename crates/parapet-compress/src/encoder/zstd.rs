@@ -21,6 +21,20 @@ pub(crate) fn zstd(settings: Settings, length: Option<u64>) -> Result<Box<dyn En
     Ok(Box::new(context(settings.level, length).map(Zstd)?))
 }
 
+/// Bytes that an encoder holds at most, about.
+pub(crate) fn memory(settings: Settings, length: Option<u64>) -> usize {
+    let most: usize = match settings.level {
+        ..=1 => 3 << 19,
+        2..=3 => 4 << 20,
+        4..=7 => 8 << 20,
+        8..=11 => 25 << 20,
+        _ => 90 << 20,
+    };
+    // Tables shrink with a short body, to some dozen times its length.
+    let short = length.and_then(|length| usize::try_from(length.checked_mul(64)?).ok());
+    short.map_or(most, |short| short.clamp(1 << 19, most))
+}
+
 fn context(level: i32, length: Option<u64>) -> Result<CCtx<'static>, BoxError> {
     let mut context = CCtx::try_create().ok_or("no memory for a context")?;
     context.set_parameter(CParameter::CompressionLevel(level)).map_err(get_error_name)?;
@@ -86,6 +100,20 @@ mod tests {
             let taken = mib(level, length, fed);
             assert!(taken <= most, "level {level}, length {length:?}: {taken} MiB");
             assert!(taken > most / 2.0, "level {level}, length {length:?}: only {taken} MiB");
+        }
+    }
+
+    #[test]
+    fn no_level_takes_more_than_is_reserved_for_it() {
+        let lengths = [None, Some(5_000), Some(50_000), Some(500_000)];
+        for level in (-5..=22).filter(|level| *level != 0) {
+            for length in lengths {
+                let fed = length.map_or(1 << 20, |length| usize::try_from(length).unwrap());
+                let reserved = memory(Settings { level, window_bits: 0 }, length);
+                let reserved = u32::try_from(reserved).map(f64::from).unwrap() / f64::from(1 << 20);
+                let taken = mib(level, length, fed);
+                assert!(taken <= reserved, "level {level}, length {length:?}: {taken} MiB");
+            }
         }
     }
 }

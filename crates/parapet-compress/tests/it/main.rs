@@ -3,6 +3,12 @@
 /// Which responses are compressed, and what becomes of their heads.
 #[cfg(test)]
 mod gates;
+/// What clients get of any answer, under all fields that origins may send.
+#[cfg(test)]
+mod laws;
+/// What encoders may hold together.
+#[cfg(test)]
+mod memory;
 /// Over the wire: real clients, events, origins that break off, clients that go away.
 #[cfg(test)]
 mod server;

@@ -9,14 +9,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
     use http::{HeaderValue, Method};
     use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve};
     use parapet_cors as cors;
-    use stats_alloc::Region;
+    use parapet_testkit::{fewest_allocations, now};
 
     use super::ALLOCATOR;
 
@@ -38,28 +34,18 @@ mod tests {
 
     type Fields = &'static [(&'static str, &'static str)];
 
-    /// The fewest of many runs: other threads of the test binary allocate too.
     fn cost(layer: Option<&dyn Middleware>, method: &Method, fields: Fields, boxed: bool) -> usize {
         let origin = Handler::new(Origin { boxed });
         let handler = layer.map_or(origin.clone(), |layer| layer.wrap(origin));
-        let run = |_| {
+        let request = || {
             let mut request = Request::new(Body::empty());
             *request.method_mut() = method.clone();
             for (name, value) in fields {
                 request.headers_mut().insert(*name, HeaderValue::from_static(value));
             }
-            let region = Region::new(ALLOCATOR);
-            let mut answer = pin!(handler.serve(request));
-            let Poll::Ready(response) =
-                answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-            else {
-                panic!("the origin does not wait")
-            };
-            let change = region.change();
-            drop(response);
-            change.allocations + change.reallocations
+            request
         };
-        (0..200).map(run).min().unwrap()
+        fewest_allocations(ALLOCATOR, request, |request| now(handler.serve(request)))
     }
 
     /// What it is, layer, method, fields, whether next boxes, allocations.

@@ -1,5 +1,8 @@
 //! What parapet-cors promises, through its public API.
 
+/// A browser against all of it.
+#[cfg(test)]
+mod browser;
 /// Layers around: authentication inside, an origin that answers CORS itself.
 #[cfg(test)]
 mod composition;

@@ -1,6 +1,11 @@
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parapet_core::{BodyError, Middleware};
+use bytes::Bytes;
+use parapet_core::{BodyError, Middleware, ResponseError, Server, from_fn};
+use parapet_testkit::RawClient;
+use tokio::net::TcpListener;
 
 use crate::site::{Site, fallback, get};
 
@@ -58,6 +63,50 @@ async fn a_gibibyte_goes_through_in_pieces_of_64_kib() {
     assert!(grown < 64 << 20, "{grown}"); // other tests run beside it
 }
 
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_a_few_pieces_of_the_file() {
+    let site = Site::new(&[]);
+    File::create(site.path("large")).unwrap().set_len(1 << 30).unwrap();
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&pulled);
+    let counting = from_fn(move |request, next| {
+        let count = Arc::clone(&count);
+        async move {
+            let response = next.run(request).await;
+            response.map(|body| {
+                body.map_frames(move |frame| {
+                    count.fetch_add(frame.data_ref().map_or(0, Bytes::len), Ordering::SeqCst);
+                    frame
+                })
+            })
+        }
+    });
+    let server = Server::new().with((counting, site.files())).handler(fallback());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(server.serve(listener));
+    let before = resident();
+    let mut clients = Vec::new();
+    for number in 1..=16 {
+        let mut client = RawClient::connect(address).await;
+        client.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        // The head has come, and so has what fits into the sockets, once nothing more is pulled.
+        client.until(b"\r\n\r\n").await;
+        let (mut seen, mut quiet) = (0, 0);
+        while quiet < 1_000 {
+            tokio::task::yield_now().await;
+            let now = pulled.load(Ordering::SeqCst);
+            quiet = if now == seen { quiet + 1 } else { 0 };
+            seen = now;
+        }
+        // Sockets of loopback take a few MiB each; the rest of the gibibyte stays where it is.
+        assert!(seen < number * (16 << 20), "{seen} bytes for {number} clients");
+        clients.push(client);
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown}"); // other tests run beside it
+}
+
 /// Handles of the process that lead to `path`.
 fn handles(path: &std::path::Path) -> usize {
     let entries = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -86,4 +135,14 @@ async fn the_handle_is_open_as_long_as_there_is_something_to_read() {
         }
         assert_eq!(handles(&site.path("large")), 0);
     }
+}
+
+#[test]
+fn without_a_runtime_a_request_is_a_500_and_no_panic() {
+    let site = Site::new(&[("a.txt", "a")]);
+    let handler = site.files().wrap(fallback());
+    let response = parapet_testkit::now(get(&handler, "/a.txt"));
+    assert_eq!(response.status(), 500);
+    let note = response.extensions().get::<ResponseError>().unwrap();
+    assert_eq!((note.source(), note.kind()), ("fileserver", "io"));
 }

@@ -163,6 +163,49 @@ async fn a_directory_swapped_for_an_outside_link_is_never_listed() {
     assert!(served + passed >= 1000);
 }
 
+/// Every piece of a file in the directory is read by the handle that was opened, whatever the name leads to by then.
+#[tokio::test]
+async fn a_directory_swapped_for_an_outside_link_changes_nothing_of_a_file_that_is_being_read() {
+    const LENGTH: usize = 200_000;
+    let site = Site::new(&[]);
+    site.write("dir/large.bin", &vec![b'i'; LENGTH]);
+    let outside = site.outside("elsewhere");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("large.bin"), vec![b'o'; LENGTH]).unwrap();
+    let place = site.path("dir");
+    let handler = site.files().wrap(fallback());
+    let swap = move || {
+        put(&place, |new| symlink(&outside, new).unwrap());
+        put(&place, |new| {
+            fs::create_dir(new).unwrap();
+            fs::write(new.join("large.bin"), vec![b'i'; LENGTH]).unwrap();
+        });
+    };
+    let (mut served, mut passed) = (0, 0);
+    while_swapping(swap, async {
+        while served < 100 || passed == 0 {
+            let response = get(&handler, "/dir/large.bin").await;
+            let status = response.status();
+            let mut body = response.into_body();
+            let mut length = 0;
+            while let Some(frame) = body.frame().await {
+                // A file that is still being written may end early, which is an error and never another's bytes.
+                let Ok(frame) = frame else { break };
+                let data = frame.into_data().unwrap();
+                assert!(status != 200 || data.iter().all(|byte| *byte == b'i'), "an outside byte");
+                length += data.len();
+                tokio::task::yield_now().await;
+            }
+            match status.as_u16() {
+                200 => served += usize::from(length > 0),
+                418 => passed += 1,
+                other => panic!("{other}"),
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_root_may_come_late_and_may_be_pointed_elsewhere() {
     let site = Site::new(&[("v1/page", "one"), ("v2/page", "two")]);

@@ -153,6 +153,53 @@ async fn a_known_file_is_304_without_its_length() {
     }
 }
 
+/// Times of images and archives are often reset; a tag of the size alone would keep the content of before.
+#[tokio::test]
+async fn a_file_of_unknown_time_has_no_validator_that_a_file_of_its_size_would_have() {
+    let site = Site::new(&[("a.txt", "old")]);
+    set_modified(&site.path("a.txt"), 0);
+    let old = ask(&site.files(), "GET", "/a.txt", "").await;
+    assert_eq!((old.field("etag"), old.field("last-modified")), (None, None));
+    site.write("a.txt", b"new");
+    set_modified(&site.path("a.txt"), 0);
+    for fields in
+        ["if-none-match: W/\"3-0\"\r\n", "if-modified-since: Thu, 01 Jan 1970 00:00:00 GMT\r\n"]
+    {
+        let new = ask(&site.files(), "GET", "/a.txt", fields).await;
+        assert_eq!((new.status, new.text()), (200, "new"), "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn floods_of_ranges_cost_the_file_once() {
+    let site = Site::new(&[]);
+    site.write("d.bin", &[b'x'; 1000]);
+    // Overlapping, many, backwards, with numbers of any length, as one line and as several.
+    let zeros = vec!["0-"; 4000].join(",");
+    let ends: Vec<_> = (1..2000).map(|number| format!("-{number}")).collect();
+    let digits = "9".repeat(10_000);
+    for range in [
+        format!("range: bytes={zeros}\r\n"),
+        format!("range: bytes={}\r\n", ends.join(",")),
+        format!("range: bytes=0-{digits},0-{digits}\r\n"),
+        format!("range: bytes=-{digits}\r\nrange: bytes=0-0\r\n"),
+        format!("range: bytes={}0-0\r\n", ",".repeat(10_000)),
+        "range: bytes=0-999,0-999,0-999\r\n".to_owned(),
+    ] {
+        let answer = ask(&site.files(), "GET", "/d.bin", &range).await;
+        let shown = range.get(..40).unwrap_or(&range);
+        assert!(matches!(answer.status, 200 | 206), "{shown}: {answer:?}");
+        assert!(answer.body.len() <= 1000, "{shown}: {}", answer.body.len());
+    }
+    // As many as are answered, each with its head.
+    let single: Vec<_> = (0..16).map(|at| format!("{at}-{at}")).collect();
+    let answer =
+        ask(&site.files(), "GET", "/d.bin", &format!("range: bytes={}\r\n", single.join(",")))
+            .await;
+    assert_eq!(answer.status, 206);
+    assert!(answer.body.len() < 4096, "{}", answer.body.len());
+}
+
 #[tokio::test]
 async fn ranges_are_sent_as_asked() {
     let site = Site::new(&[("d.txt", "0123456789"), ("empty.txt", "")]);

@@ -12,6 +12,9 @@ mod directories;
 /// Files: fields, types, methods, conditions, ranges.
 #[cfg(test)]
 mod files;
+/// What heads say of bodies, under all fields that clients may send.
+#[cfg(test)]
+mod laws;
 /// Files and directories that may not be read.
 #[cfg(test)]
 #[cfg(target_os = "linux")]

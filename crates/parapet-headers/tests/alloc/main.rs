@@ -9,10 +9,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt as _;
     use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve};
     use parapet_headers as headers;
-    use stats_alloc::Region;
+    use parapet_testkit::{fewest_allocations, now};
 
     use crate::ALLOCATOR;
 
@@ -27,19 +26,14 @@ mod tests {
         }
     }
 
-    /// The fewest of many runs: other threads of the test binary allocate too.
     fn cost(layer: &impl Middleware) -> usize {
         let handler = layer.wrap(Handler::new(Origin));
-        let run = |_| {
+        let request = || {
             let mut request = Request::new(Body::empty());
             request.headers_mut().reserve(8);
-            let region = Region::new(ALLOCATOR);
-            let response = handler.serve(request).now_or_never();
-            let change = region.change();
-            drop(response.unwrap());
-            change.allocations + change.reallocations
+            request
         };
-        (0..200).map(run).min().unwrap()
+        fewest_allocations(ALLOCATOR, request, |request| now(handler.serve(request)))
     }
 
     #[test]

@@ -32,6 +32,22 @@ async fn a_strangers_fields_are_replaced_and_a_trusted_proxys_kept() {
 }
 
 #[tokio::test]
+async fn a_line_with_an_open_quote_cannot_take_our_element_in() {
+    let ours = "for=unknown;host=\"example.com:81\";proto=http";
+    for (sent, kept) in [
+        ("for=\", for=10.0.0.1", false),
+        ("for=\"a\\\", for=10.0.0.1", false),
+        ("for=\"a\\\"\", for=10.0.0.1", true),
+        ("for=\"[2001:db8::1]:80\"", true),
+        ("for=_a\\", true),
+    ] {
+        let list = seen(true, headers::forwarded(), &[("forwarded", sent)]).await;
+        let expected = if kept { format!("- | {sent}, {ours}") } else { format!("- | {ours}") };
+        assert_eq!(list, expected);
+    }
+}
+
+#[tokio::test]
 async fn an_ipv6_address_is_quoted() {
     let handler = headers::forwarded().wrap(handler_fn(|request: Request| async move {
         request.headers()["forwarded"].to_str().unwrap().to_owned()

@@ -1,8 +1,9 @@
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use parapet_core::{Body, Middleware, Request, Response, handler_fn};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use parapet_core::{Body, Middleware, Request, Response, Server, TrustProxy, handler_fn};
 use parapet_headers as headers;
+use parapet_testkit::Warnings;
 
-use crate::support::{Lines, map, shown, through_response};
+use crate::support::{Lines, shown, through_response};
 
 async fn fields(layer: impl Middleware, fields: Lines) -> Vec<String> {
     shown(through_response(layer, 200, fields).await.headers())
@@ -31,6 +32,29 @@ async fn operations_act_on_all_lines_whatever_the_status() {
     assert!(fields(layer, &[]).await.is_empty());
     let evil = headers::map_response("x", |_| "1\r\nx-evil: 1".into()).unwrap();
     assert!(fields(evil, &[("x", "1")]).await.is_empty());
+}
+
+/// What nginx and Go send on as it is: a client's bytes that a map put into a field.
+#[tokio::test]
+async fn a_mapped_value_that_would_be_more_fields_is_left_out_with_one_warning() {
+    let warnings = Warnings::new();
+    let evil = headers::map_response("x", |value| format!("{value}\r\nx-evil: 1")).unwrap();
+    for _ in 0..100 {
+        assert!(fields(evil.clone(), &[("x", "1")]).await.is_empty());
+    }
+    assert_eq!(warnings.count(), 1);
+}
+
+/// A cache outside has to see what the origin said as well.
+#[tokio::test]
+async fn a_layer_outside_sees_the_line_that_was_added_and_that_of_the_origin() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let cache = headers::intercept_response(move |view| tell.send(shown(view.headers())).unwrap());
+    let stale = headers::add_response([("cache-control", "stale-while-revalidate=30")]).unwrap();
+    let origin = &[("cache-control", "max-age=60")];
+    let expected = ["cache-control: max-age=60", "cache-control: stale-while-revalidate=30"];
+    assert_eq!(fields((cache, stale), origin).await, expected);
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [expected.map(str::to_owned)]);
 }
 
 #[tokio::test]
@@ -138,9 +162,95 @@ async fn cookies_get_the_attributes_they_lack() {
 }
 
 #[tokio::test]
+async fn cookies_are_secure_where_the_client_speaks_https() {
+    for (scheme, expected) in
+        [("https", "a=1; Secure; HttpOnly; SameSite=Lax"), ("http", "a=1; HttpOnly; SameSite=Lax")]
+    {
+        let origin = handler_fn(|_| async {
+            let mut response = Response::new(Body::empty());
+            response.headers_mut().insert("set-cookie", HeaderValue::from_static("a=1"));
+            response
+        });
+        let server = Server::new().trust_proxy(TrustProxy::dangerous_all());
+        let server = server.with(headers::secure_cookies()).handler(origin);
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert("host", HeaderValue::from_static("a.test"));
+        request.headers_mut().insert("x-forwarded-proto", HeaderValue::from_static(scheme));
+        let response = server.into_handler().unwrap().serve(request).await;
+        assert_eq!(response.headers()["set-cookie"], expected);
+    }
+}
+
+/// `insert` and `append` of a full map panic.
+#[tokio::test]
+async fn a_full_map_is_left_as_it_is() {
+    let mut full = HeaderMap::new();
+    let mut number = 0;
+    while let Ok(name) = HeaderName::try_from(format!("x-{number}"))
+        && full.try_append(name, HeaderValue::from_static("1")).is_ok()
+    {
+        number += 1;
+    }
+    let next = full.clone();
+    let origin = handler_fn(move |_| {
+        let mut response = Response::new(Body::empty());
+        *response.headers_mut() = next.clone();
+        async { response }
+    });
+    let response_layer = headers::set_response([("y", "1")])
+        .unwrap()
+        .add([("y", "2")])
+        .unwrap()
+        .set_if_absent([("y", "3")])
+        .unwrap()
+        .append_if_absent([("y", "4")])
+        .unwrap()
+        .set_with("y", |_| Some(HeaderValue::from_static("5")))
+        .unwrap();
+    let request_layer = headers::set_request([("y", "1")]).unwrap().add([("y", "2")]).unwrap();
+    let layers = (request_layer, headers::forwarded(), headers::forwarded_host(), response_layer);
+    let mut request = Request::new(Body::empty());
+    *request.headers_mut() = full;
+    let response = layers.wrap(origin).serve(request).await;
+    assert_eq!((response.headers().len(), response.headers().get("y")), (number, None));
+    assert!(number > 20_000);
+}
+
+#[tokio::test]
 async fn locations_lose_the_origins_address() {
     let layer = headers::rewrite_location("http://app:8080/", "/").unwrap();
     let origin = &[("location", "http://app:8080/x?y"), ("content-location", "http://other/")];
-    assert_eq!(map(origin).len(), 2);
     assert_eq!(fields(layer, origin).await, ["location: /x?y", "content-location: http://other/"]);
+}
+
+/// An origin may repeat the path that its client asked for: to itself `//evil.test` is a path.
+#[tokio::test]
+async fn no_location_of_the_origins_own_becomes_one_of_another_host() {
+    for (from, to, sent, expected) in [
+        ("http://app:8080/", "/", "http://app:8080//evil.test/", "/evil.test/"),
+        ("http://app:8080/", "/", "http://app:8080/\\evil.test/", "/evil.test/"),
+        ("http://app:8080/", "/", "http://app:8080/\t/\t/evil.test/", "/evil.test/"),
+        ("http://app:8080/", "/", "http://app:8080/a//b", "/a//b"),
+        ("http://app:8080", "", "http://app:8080//evil.test/", "/evil.test/"),
+        ("http://app:8080", "", "http://app:8080", ""),
+        ("/internal", "", "/internal//evil.test", "/evil.test"),
+        ("/internal", "/public", "/internal//x", "/public//x"),
+        ("http://app", "https://a.test", "http://app//x", "https://a.test//x"),
+        ("http://app", "https://a.test", "http://app?q", "https://a.test?q"),
+        ("http://app/", "", "http://app/https://evil.test/", "./https://evil.test/"),
+        ("http://app/", "//cdn.test/", "http://app/x", "//cdn.test/x"),
+        // Another host than that of `from`, though it begins with it.
+        ("http://app", "https://a.test", "http://app.evil.test/", "http://app.evil.test/"),
+        ("http://app", "https://a.test", "http://app@evil.test/", "http://app@evil.test/"),
+        ("http://app:80", "https://a.test", "http://app:8080/", "http://app:8080/"),
+    ] {
+        let origin = handler_fn(move |_| async move {
+            let mut response = Response::new(Body::empty());
+            response.headers_mut().insert("location", HeaderValue::from_static(sent));
+            response
+        });
+        let handler = headers::rewrite_location(from, to).unwrap().wrap(origin);
+        let response = handler.serve(Request::new(Body::empty())).await;
+        assert_eq!(response.headers()["location"], expected, "{from} {to} {sent}");
+    }
 }

@@ -155,3 +155,36 @@ async fn an_origin_gets_the_fields_that_the_operations_left() {
         assert_eq!(ours, expected, "{number}");
     }
 }
+
+#[tokio::test]
+async fn a_head_without_content_carries_the_fields_and_content_is_left_as_it_is() {
+    const TUNNEL: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    for (method, fields, sent, status, length, content) in [
+        ("GET", "", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", 200, Some("5"), "hello"),
+        (
+            "GET",
+            "",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            200,
+            Some("5"),
+            "hello",
+        ),
+        ("HEAD", "", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", 200, Some("5"), ""),
+        ("GET", "", "HTTP/1.1 204 No Content\r\n\r\n", 204, None, ""),
+        ("GET", "", "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\n\r\n", 304, None, ""),
+        ("GET", "connection: upgrade\r\nupgrade: echo\r\n", TUNNEL, 101, None, ""),
+    ] {
+        let origin = answering(sent).await;
+        let layer = headers::set_response([("x-frame-options", "DENY")]).unwrap();
+        let layer = layer.add([("x-add", "1"), ("x-add", "2")]).unwrap();
+        let address = proxy(layer, origin.address(), HttpTransport::new()).await;
+        let mut client = RawClient::connect(address).await;
+        client.send(format!("{method} / HTTP/1.1\r\nhost: a\r\n{fields}\r\n")).await;
+        let answer = client.answer_to(method == "HEAD").await;
+        assert_eq!((answer.status, answer.text()), (status, content), "{sent}");
+        assert_eq!(answer.field("content-length"), length, "{sent}");
+        assert_eq!(answer.fields("x-frame-options"), ["DENY"], "{sent}");
+        assert_eq!(answer.fields("x-add"), ["1", "2"], "{sent}");
+    }
+}

@@ -1,8 +1,11 @@
+use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use parapet_core::{Server, ServerHandle};
 use parapet_healthz::{Healthz, new};
+use parapet_logger::{self as logger, Logger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -108,13 +111,36 @@ async fn a_drain_ends_readiness_at_once_of_its_own_server_alone() {
     second.abort();
 }
 
+/// A sink that others can look at.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
-async fn it_goes_into_a_location_block() {
-    let block = parapet_location::exact("/healthz").unwrap().with(new());
+async fn in_a_location_block_without_a_log_it_answers_and_only_the_rest_is_logged() {
+    let block = parapet_location::exact("/healthz").unwrap().with(logger::disable()).with(new());
+    let lines = Lines::default();
+    let log = Logger::to(lines.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn(Server::new().with(block).serve(listener));
-    assert!(is(&get(address, &address.to_string(), "/healthz").await, 200));
-    assert!(is(&get(address, &address.to_string(), "/x").await, 404));
+    let serving = tokio::spawn(Server::new().with(log.clone()).with(block).serve(listener));
+    for (target, status) in [("/healthz", 200), ("/healthz?ready=1", 200), ("/x", 404)] {
+        assert!(is(&get(address, &address.to_string(), target).await, status), "{target}");
+    }
     serving.abort();
+    // Cut off or not, each exchange has ended by now.
+    let _ = serving.await;
+    assert!(log.flush(Duration::from_secs(10)));
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(logged.lines().count(), 1, "{logged}");
+    assert!(logged.contains("/x\""), "{logged}");
 }

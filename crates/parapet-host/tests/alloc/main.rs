@@ -8,7 +8,8 @@ mod lookup {
         Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve, terminal,
     };
     use parapet_host::{HostRouter, strip_port, to_lower};
-    use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+    use parapet_testkit::{fewest_allocations, now};
+    use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
     #[global_allocator]
     static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -58,17 +59,18 @@ mod lookup {
             (&many, "a.b.c.d.other.example.org"),
             (&rewrites, "name.test"),
         ] {
-            let mut request = http::Request::builder()
-                .uri(format!("http://{authority}/"))
-                .body(Body::empty())
-                .unwrap();
-            // As the server does: one insertion of the core's facts, before any layer.
-            let info = request.detached_info();
-            request.extensions_mut().insert(info);
-            let region = Region::new(GLOBAL);
-            let response = handler.serve(request).into_ready();
-            let allocations = region.change().allocations;
-            assert!(response.is_ok());
+            let request = || {
+                let mut request = http::Request::builder()
+                    .uri(format!("http://{authority}/"))
+                    .body(Body::empty())
+                    .unwrap();
+                // As the server does: one insertion of the core's facts, before any layer.
+                let info = request.detached_info();
+                request.extensions_mut().insert(info);
+                request
+            };
+            let allocations =
+                fewest_allocations(GLOBAL, request, |request| now(handler.serve(request)));
             assert_eq!(allocations, 0, "{authority}");
         }
     }

@@ -9,13 +9,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
     use parapet_core::{Body, Handler, Middleware, Request, Response, ResponseFuture, Serve};
     use parapet_hsts::{self as hsts, Hsts};
-    use stats_alloc::Region;
+    use parapet_testkit::{fewest_allocations, now};
 
     use super::ALLOCATOR;
 
@@ -35,24 +31,11 @@ mod tests {
         }
     }
 
-    /// The fewest of many runs: other threads of the test binary allocate too.
     fn cost(layer: Option<&Hsts>, boxed: bool) -> usize {
         let origin = Handler::new(Origin { boxed });
         let handler = layer.map_or(origin.clone(), |layer| layer.wrap(origin));
-        let run = |_| {
-            let request = Request::new(Body::empty());
-            let region = Region::new(ALLOCATOR);
-            let mut answer = pin!(handler.serve(request));
-            let Poll::Ready(response) =
-                answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-            else {
-                panic!("the origin does not wait")
-            };
-            let change = region.change();
-            drop(response);
-            change.allocations + change.reallocations
-        };
-        (0..200).map(run).min().unwrap()
+        let request = || Request::new(Body::empty());
+        fewest_allocations(ALLOCATOR, request, |request| now(handler.serve(request)))
     }
 
     #[test]

@@ -9,15 +9,11 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
     use parapet_core::{
         Body, Handler, Middleware, Request, RequestExt, RequestId, Response, ResponseFuture, Serve,
     };
     use parapet_logger::Logger;
-    use stats_alloc::Region;
+    use parapet_testkit::{fewest_allocations, now};
 
     use crate::ALLOCATOR;
 
@@ -36,27 +32,18 @@ mod tests {
         }
     }
 
-    /// The fewest of many runs: the writer's thread allocates too, and buffers grow.
+    /// Up to the end of the exchange.
     fn cost(logger: Option<&Logger>, boxed: bool) -> usize {
         let origin = Handler::new(Origin { boxed });
         let handler = logger.map_or(origin.clone(), |logger| logger.wrap(origin));
-        let run = |_| {
+        let request = || {
             let mut request = Request::new(Body::empty());
             // The core's facts are there already, as behind a server.
             let id = http::HeaderValue::from_static("x");
             request.set_request_id(RequestId::new(id).unwrap());
-            let region = Region::new(ALLOCATOR);
-            let mut answer = pin!(handler.serve(request));
-            let Poll::Ready(response) =
-                answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-            else {
-                panic!("the origin does not wait")
-            };
-            drop(response);
-            let change = region.change();
-            change.allocations + change.reallocations
+            request
         };
-        (0..2_000).map(run).min().unwrap()
+        fewest_allocations(ALLOCATOR, request, |request| drop(now(handler.serve(request))))
     }
 
     #[test]

@@ -8,7 +8,8 @@ mod redirects {
         Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve,
     };
     use parapet_redirect::{https, non_www, to, www};
-    use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+    use parapet_testkit::{fewest_allocations, now};
+    use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
     #[global_allocator]
     static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -35,15 +36,19 @@ mod redirects {
             (to("https://a.test", 301).unwrap().wrap(next()), "example.com", 301, 2),
             (to("https://a.test", 301).unwrap().keep_path(true).wrap(next()), "a.test", 301, 3),
         ] {
-            let mut request = http::Request::builder()
-                .uri(format!("http://{authority}/x"))
-                .body(Body::empty())
-                .unwrap();
-            request.set_matched_host(authority.into());
-            let region = Region::new(GLOBAL);
-            let response = handler.serve(request).into_ready();
-            let allocations = region.change().allocations;
-            assert_eq!(response.unwrap().status(), status, "{authority}");
+            let request = || {
+                let mut request = http::Request::builder()
+                    .uri(format!("http://{authority}/x"))
+                    .body(Body::empty())
+                    .unwrap();
+                request.set_matched_host(authority.into());
+                request
+            };
+            let allocations = fewest_allocations(GLOBAL, request, |request| {
+                let response = now(handler.serve(request));
+                assert_eq!(response.status(), status, "{authority}");
+                response
+            });
             assert_eq!(allocations, expected, "{authority} {status}");
         }
     }

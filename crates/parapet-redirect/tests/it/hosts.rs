@@ -3,8 +3,7 @@ use std::num::NonZeroU16;
 use http::{HeaderValue, Method, StatusCode};
 use parapet_core::{Body, Handler, Middleware, Request, ResponseError, handler_fn};
 use parapet_redirect::{RedirectStatus, https, non_www, www};
-
-use crate::warnings::Warnings;
+use parapet_testkit::Warnings;
 
 pub(crate) fn behind() -> Handler {
     handler_fn(|_| async { "next" })
@@ -80,8 +79,7 @@ async fn www_is_added_and_removed() {
 
 #[tokio::test]
 async fn a_host_that_no_block_names_is_refused_with_one_warning() {
-    let warnings = Warnings::default();
-    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let warnings = Warnings::new();
     for handler in [
         https().wrap(behind()),
         parapet_host::new(["*"]).unwrap().with(https()).wrap(behind()),

@@ -12,6 +12,3 @@ mod settings;
 /// `to`: fixed targets, kept paths and queries.
 #[cfg(test)]
 mod to;
-/// A subscriber that counts warnings.
-#[cfg(test)]
-mod warnings;

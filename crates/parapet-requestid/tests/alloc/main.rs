@@ -9,16 +9,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
     use http::HeaderValue;
     use parapet_core::{
         Body, Handler, Middleware, Request, RequestExt, RequestId, Response, ResponseFuture, Serve,
     };
     use parapet_requestid::{self as requestid, SetRequestId};
-    use stats_alloc::Region;
+    use parapet_testkit::{fewest_allocations, now};
 
     use super::ALLOCATOR;
 
@@ -38,11 +34,10 @@ mod tests {
         }
     }
 
-    /// The fewest of many runs: other threads of the test binary allocate too.
     fn cost(layer: Option<&SetRequestId>, incoming: Option<&HeaderValue>, boxed: bool) -> usize {
         let origin = Handler::new(Origin { boxed });
         let handler = layer.map_or(origin.clone(), |layer| layer.wrap(origin));
-        let run = |_| {
+        let request = || {
             let mut request = Request::new(Body::empty());
             request.headers_mut().reserve(4);
             // The core's facts are there already, as behind a server.
@@ -50,18 +45,9 @@ mod tests {
             if let Some(id) = incoming {
                 request.headers_mut().insert("x-request-id", id.clone());
             }
-            let region = Region::new(ALLOCATOR);
-            let mut answer = pin!(handler.serve(request));
-            let Poll::Ready(response) =
-                answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-            else {
-                panic!("the origin does not wait")
-            };
-            let change = region.change();
-            drop(response);
-            change.allocations + change.reallocations
+            request
         };
-        (0..200).map(run).min().unwrap()
+        fewest_allocations(ALLOCATOR, request, |request| now(handler.serve(request)))
     }
 
     #[test]

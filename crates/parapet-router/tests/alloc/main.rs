@@ -8,7 +8,8 @@ mod lookup {
         Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve, terminal,
     };
     use parapet_router::Router;
-    use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+    use parapet_testkit::{fewest_allocations, now};
+    use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
     #[global_allocator]
     static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -42,14 +43,15 @@ mod lookup {
             ("http://site-78.test/api/v1/collection-77/x", 0),
             ("/u/7/posts/1/2", 1),
         ] {
-            let mut request = http::Request::builder().uri(target).body(Body::empty()).unwrap();
-            // As the server does: one insertion of the core's facts, before any layer.
-            let info = request.detached_info();
-            request.extensions_mut().insert(info);
-            let region = Region::new(GLOBAL);
-            let response = handler.serve(request).into_ready();
-            let allocations = region.change().allocations;
-            assert!(response.is_ok());
+            let request = || {
+                let mut request = http::Request::builder().uri(target).body(Body::empty()).unwrap();
+                // As the server does: one insertion of the core's facts, before any layer.
+                let info = request.detached_info();
+                request.extensions_mut().insert(info);
+                request
+            };
+            let allocations =
+                fewest_allocations(GLOBAL, request, |request| now(handler.serve(request)));
             assert_eq!(allocations, expected, "{target}");
         }
     }

@@ -3,6 +3,9 @@
 /// Every spelling of a guarded path, in memory and over a socket.
 #[cfg(test)]
 mod guard;
+/// Tables that are replaced under load, over sockets.
+#[cfg(test)]
+mod live;
 /// Which methods a route serves, and 405.
 #[cfg(test)]
 mod method;

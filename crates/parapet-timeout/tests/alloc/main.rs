@@ -3,16 +3,14 @@
 #[cfg(test)]
 mod layers {
     use std::alloc::System;
-    use std::future::Future;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     use parapet_core::{
         Body, Handler, Middleware, Request, RequestExt, Response, ResponseFuture, Serve,
     };
+    use parapet_testkit::{fewest_allocations, now};
     use parapet_timeout::{RequestDeadline, Timeout};
-    use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+    use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
     #[global_allocator]
     static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -38,16 +36,18 @@ mod layers {
     }
 
     fn allocations(handler: &Handler) -> usize {
-        let mut request = http::Request::builder().uri("/").body(Body::empty()).unwrap();
-        // As the server does: one insertion of the core's facts, before any layer.
-        let info = request.detached_info();
-        request.extensions_mut().insert(info);
-        let region = Region::new(GLOBAL);
-        let future = pin!(handler.serve(request));
-        let answer = future.poll(&mut Context::from_waker(Waker::noop()));
-        let allocations = region.change().allocations;
-        assert!(matches!(answer, Poll::Ready(response) if response.status() == 200));
-        allocations
+        let request = || {
+            let mut request = http::Request::builder().uri("/").body(Body::empty()).unwrap();
+            // As the server does: one insertion of the core's facts, before any layer.
+            let info = request.detached_info();
+            request.extensions_mut().insert(info);
+            request
+        };
+        fewest_allocations(GLOBAL, request, |request| {
+            let response = now(handler.serve(request));
+            assert_eq!(response.status(), 200);
+            response
+        })
     }
 
     #[tokio::test]

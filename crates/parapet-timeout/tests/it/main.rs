@@ -3,6 +3,9 @@
 /// `RequestDeadline` on paused time: the head, the body, nesting.
 #[cfg(test)]
 mod deadline;
+/// What waits inside a deadline: places in queues, files of buffered uploads.
+#[cfg(test)]
+mod places;
 /// `Timeout` on paused time: the head, custom handlers, 1xx.
 #[cfg(test)]
 mod timeout;
