@@ -27,6 +27,38 @@ pub fn strip_hop_by_hop(map: &mut HeaderMap) {
     strip(map, NEXT_HOP_FIELDS);
 }
 
+/// Removes the fields that `Connection` names, but for the protected ones of [`strip_connection_fields`], `TE` and
+/// `Upgrade`; what is left of `Connection` are the options `close`, `keep-alive`, `te` and `upgrade` (RFC 9110 §7.6.1).
+///
+/// For whoever receives a request from a stranger, before anything is added to it: a name that a client could leave
+/// there would take away at the next hop what a layer has set meanwhile.
+pub fn remove_fields_named_by_connection(map: &mut HeaderMap) {
+    let mut kept = [false; OPTIONS.len()];
+    for_each_connection_option(map, |map, option| {
+        let known = OPTIONS.iter().position(|name| option.eq_ignore_ascii_case(name.as_bytes()));
+        match known.and_then(|index| kept.get_mut(index)) {
+            Some(kept) => *kept = true,
+            None if is_protected(option) => {}
+            None => remove(map, option),
+        }
+    });
+    let mut line = String::new();
+    for (name, _) in OPTIONS.iter().zip(kept).filter(|(_, kept)| *kept) {
+        if !line.is_empty() {
+            line.push_str(", ");
+        }
+        line.push_str(name);
+    }
+    match HeaderValue::try_from(line) {
+        // A map that has the field has room for it.
+        Ok(line) if !line.is_empty() => drop(map.try_insert(CONNECTION, line)),
+        _ => drop(map.remove(CONNECTION)),
+    }
+}
+
+/// What `Connection` says of the connection itself, or of fields that have rules of their own.
+const OPTIONS: [&str; 4] = ["close", "keep-alive", "te", "upgrade"];
+
 /// `Connection` first: what it names goes before it does.
 static FIELDS: [HeaderName; 8] = [
     CONNECTION,
@@ -88,10 +120,19 @@ fn names_nothing(value: &HeaderValue) -> bool {
 }
 
 /// Removes what the `Connection` lines name, and leaves these lines empty.
+fn strip_named_by_connection(map: &mut HeaderMap) {
+    for_each_connection_option(map, |map, option| {
+        if !is_protected(option) {
+            remove(map, option);
+        }
+    });
+}
+
+/// Calls `f` with each option of the `Connection` lines, and leaves these lines empty.
 ///
 /// Removal needs the map for itself, so the lines are taken out of it first, some at a time: an
 /// array needs no allocation, and few messages have a second line.
-fn strip_named_by_connection(map: &mut HeaderMap) {
+fn for_each_connection_option(map: &mut HeaderMap, mut f: impl FnMut(&mut HeaderMap, &[u8])) {
     loop {
         let mut taken = [const { HeaderValue::from_static("") }; LINES_AT_ONCE];
         let unread = map.iter_mut().filter(|(name, line)| **name == CONNECTION && !line.is_empty());
@@ -99,9 +140,7 @@ fn strip_named_by_connection(map: &mut HeaderMap) {
             std::mem::swap(slot, line);
         }
         for option in taken.iter().flat_map(|line| elements(line.as_bytes())) {
-            if !is_protected(option) {
-                remove(map, option);
-            }
+            f(map, option);
         }
         if taken.last().is_none_or(HeaderValue::is_empty) {
             return;
@@ -132,6 +171,39 @@ fn is_protected(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_connection_names_is_gone_before_anything_is_added() {
+        for (lines, left, connection) in [
+            (&["close, X-A"][..], "x-b te upgrade cookie", "close"),
+            (&["x-a", "TE, x-b"], "te upgrade cookie", "te"),
+            (&["Keep-Alive, Upgrade"], "x-a x-b te upgrade cookie", "keep-alive, upgrade"),
+            (&["cookie, upgrade, connection"], "x-a x-b te upgrade cookie", "upgrade"),
+            (&["x-a", "x-a", "", "\"x-b\"", "x-b", "close"], "te upgrade cookie", "close"),
+            (&["x-a, no token, x-c"], "x-b te upgrade cookie", ""),
+        ] {
+            let mut map = HeaderMap::new();
+            for name in ["x-a", "x-b", "te", "upgrade", "cookie"] {
+                map.append(name, HeaderValue::from_static("1"));
+            }
+            for line in lines {
+                map.append(CONNECTION, HeaderValue::from_static(line));
+            }
+            remove_fields_named_by_connection(&mut map);
+            let found: Vec<_> = map.get_all(CONNECTION).iter().collect();
+            assert_eq!(
+                found,
+                if connection.is_empty() { vec![] } else { vec![connection] },
+                "{lines:?}"
+            );
+            map.remove(CONNECTION);
+            let names: Vec<_> = ["x-a", "x-b", "te", "upgrade", "cookie"]
+                .into_iter()
+                .filter(|name| map.contains_key(*name))
+                .collect();
+            assert_eq!(names.join(" "), left, "{lines:?}");
+        }
+    }
 
     #[test]
     fn each_field_has_its_place() {

@@ -50,7 +50,9 @@ pub use self::client_ip::client_ip;
 pub use self::cookies::cookies;
 pub use self::directives::{delta_seconds, directives};
 pub use self::entity_tag::{EntityTag, EntityTagList, EntityTags, entity_tags, weaken};
-pub use self::hop_by_hop::{strip_connection_fields, strip_hop_by_hop};
+pub use self::hop_by_hop::{
+    remove_fields_named_by_connection, strip_connection_fields, strip_hop_by_hop,
+};
 pub use self::list::{elements, has_token, is_upgrade, list, split_commas, te_trailers};
 pub use self::lookup::{Repeated, append_if_absent, first_str, has_value, one_line};
 pub use self::media_type::MediaType;

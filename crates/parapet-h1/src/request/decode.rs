@@ -27,6 +27,8 @@ pub struct InboundRequest {
     /// `Connection: upgrade` and `Upgrade` are there, the version is HTTP/1.1, and there is no content
     /// (RFC 9110 §7.8).
     pub upgrade: bool,
+    /// `Connection` names more than `close`, `keep-alive`, `TE` and `Upgrade`.
+    pub connection_names_fields: bool,
     /// `Upgrade` or `HTTP2-Settings` is there, whether or not it means anything.
     pub upgrade_fields: bool,
 }
@@ -235,6 +237,7 @@ impl RequestDecoder {
             keep_alive: facts.keep_alive(),
             expect_continue: facts.expects && !facts.http10,
             upgrade: facts.upgrade(framing),
+            connection_names_fields: facts.names_fields,
             upgrade_fields: facts.upgrade_field || facts.http2_settings,
         };
         self.state = State::Body(Body::from(framing));
@@ -268,6 +271,7 @@ struct Facts {
     close: bool,
     keep_alive: bool,
     upgrade_option: bool,
+    names_fields: bool,
     upgrade_field: bool,
     http2_settings: bool,
     expects: bool,
@@ -304,9 +308,14 @@ impl Facts {
             return;
         }
         for option in members(value.as_bytes()) {
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-            self.upgrade_option |= option.eq_ignore_ascii_case(b"upgrade");
+            let is = |name: &[u8]| option.eq_ignore_ascii_case(name);
+            match option.len() {
+                5 if is(b"close") => self.close = true,
+                10 if is(b"keep-alive") => self.keep_alive = true,
+                7 if is(b"upgrade") => self.upgrade_option = true,
+                2 if is(b"te") => {}
+                _ => self.names_fields = true,
+            }
         }
     }
 

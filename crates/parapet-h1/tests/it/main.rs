@@ -25,6 +25,9 @@ mod oracle;
 /// Every refusal has its kind, and nothing after it is a message.
 #[cfg(test)]
 mod refused;
+/// What a connection said before does not change what it says now.
+#[cfg(test)]
+mod remembered;
 /// What an encoder wrote reads back, and what was decoded and written again means the same.
 #[cfg(test)]
 mod round_trip;

@@ -9,7 +9,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode, Uri, Version};
 use parapet_h1::{Framing, InboundRequest, RequestContext, RequestEvent, Target};
-use parapet_header::has_token;
+use parapet_header::{has_token, remove_fields_named_by_connection};
 use tokio::time::Instant;
 
 use super::informational::Informational;
@@ -99,6 +99,7 @@ impl Http1 {
             keep_alive,
             expect_continue,
             upgrade,
+            connection_names_fields,
             upgrade_fields,
             ..
         } = inbound;
@@ -109,6 +110,9 @@ impl Http1 {
             Target::Authority(authority) => (Some(authority), PathAndQuery::from_static("/")),
         };
         let connect = method == Method::CONNECT;
+        if connection_names_fields {
+            remove_fields_named_by_connection(&mut headers);
+        }
         let Ok(authority) = authority::http1(target_authority, version, &mut headers) else {
             return self.refuse_method(method, Refusal::AUTHORITY, now);
         };

@@ -296,3 +296,26 @@ async fn an_absolute_target_gives_the_authority_and_replaces_host() {
     peer.send("GET http://b:81/x?y HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(peer.answer().await.text(), "b:81 b:81 /x?y");
 }
+
+#[tokio::test]
+async fn no_handler_sees_a_field_that_connection_names() {
+    let handler = handler_fn(|request: Request| async move {
+        let fields = ["x-user", "x-other", "connection"]
+            .map(|name| request.headers().get(name).map_or("-", |value| value.to_str().unwrap()));
+        Response::new(Body::full(fields.join(" ")))
+    });
+    let server = serve(Server::new().handler(handler)).await;
+    let mut peer = Peer::connect(server.address).await;
+    for (connection, seen) in [
+        ("keep-alive", "1 2 keep-alive"),
+        ("keep-alive, X-User", "- 2 keep-alive"),
+        ("x-user,X-Other\r\nConnection: x-user", "- - -"),
+        ("TE, close, x-other", "1 - close, te"),
+    ] {
+        peer.send(&format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nX-User: 1\r\nX-Other: 2\r\nConnection: {connection}\r\n\r\n"
+        ))
+        .await;
+        assert_eq!(peer.answer().await.text(), seen, "{connection}");
+    }
+}
