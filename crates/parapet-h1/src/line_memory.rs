@@ -11,7 +11,7 @@ use crate::scan::Line;
 /// comparison takes the place of the search for its end, of the check of every byte and of the look-up of its name.
 ///
 /// Nothing is taken from it but by equality, so no message can be read otherwise than without it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LineMemory {
     section: Bytes,
     lines: Vec<Remembered>,
@@ -47,6 +47,13 @@ const MOST_BYTES: usize = 4 * 1024;
 const MOST_LINES: usize = 32;
 /// A peer that never repeats itself costs one copy of a head in so many heads.
 const MOST_PATIENCE: u32 = 256;
+
+/// Learns nothing of the first head: many connections have no second one.
+impl Default for LineMemory {
+    fn default() -> Self {
+        Self { section: Bytes::new(), lines: Vec::new(), cursor: 0, found: 0, wait: 1, patience: 0 }
+    }
+}
 
 impl LineMemory {
     /// The line that `input` begins with and its number, if it is remembered at this place, the one behind or the one

@@ -12,12 +12,16 @@ use std::hint::black_box;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Uri};
 use http_body::Body as _;
 use parapet::prelude::*;
+use parapet::router::Router;
+use parapet::stripprefix::StripPrefix;
+use parapet::timeout::{RequestDeadline, Timeout};
 use parapet::{
-    ResponseFuture, Serve, TrustProxy, body, compress, cors, headers, healthz, host, hsts,
+    ResponseFuture, Serve, TrustProxy, authn, body, compress, cors, headers, healthz, host, hsts,
     location, logger, ratelimit, redirect, requestid,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -27,8 +31,15 @@ use tokio::time::Instant;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    // For the layers that wait.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let _entered = runtime.enter();
     let log = || logger::Logger::to(std::io::sink());
-    let single: [(&str, Arc<dyn Middleware>); 19] = [
+    let router = Router::builder()
+        .handle("GET /some/path", Handler::new(Origin))
+        .handle("/{any...}", Handler::new(Origin))
+        .build()?;
+    let single: [(&str, Arc<dyn Middleware>); 23] = [
         ("logger", Arc::new(log())),
         ("requestid", Arc::new(requestid::new())),
         ("ratelimit, per second", Arc::new(ratelimit::fixed_window_per_second(u32::MAX))),
@@ -49,13 +60,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("headers, one set", Arc::new(headers::set_response([("Cache-Control", "no-cache")])?)),
         ("headers, nine deleted", Arc::new(headers::delete_response(BUCKET)?)),
         ("healthz, other path", Arc::new(healthz::new())),
+        ("router, matches", Arc::new(router)),
+        ("stripprefix, matches", Arc::new(StripPrefix::new("/some")?)),
+        ("timeout", Arc::new(Timeout::new(Duration::from_secs(5)))),
+        ("timeout, whole request", Arc::new(RequestDeadline::new(Duration::from_secs(5)))),
         ("README chain", Arc::new(readme(log())?)),
         ("README chain without limits", Arc::new(twelve(log())?)),
     ];
-    let bare = Cost::of(&behind(Chain::new())?);
+    let with_field: [(&str, Arc<dyn Middleware>, Field); 2] = [
+        (
+            "compress::gzip, compresses",
+            Arc::new(compress::gzip()),
+            ("accept-encoding", "gzip, deflate, br"),
+        ),
+        (
+            "authn::Basic",
+            Arc::new(authn::Basic::new("user", "secret").build()?),
+            ("authorization", "Basic dXNlcjpzZWNyZXQ="),
+        ),
+    ];
+    let bare = Cost::of(&behind(Chain::new())?, None);
     row("no layer", bare.nanos, bare.allocations);
-    for (name, layer) in single {
-        let with = Cost::of(&behind(layer)?);
+    let single = single.into_iter().map(|(name, layer)| (name, layer, None));
+    let with_field = with_field.into_iter().map(|(name, layer, field)| (name, layer, Some(field)));
+    for (name, layer, field) in with_field.chain(single) {
+        let with = Cost::of(&behind(layer)?, field);
         row(name, with.nanos - bare.nanos, with.allocations - bare.allocations);
     }
     Ok(())
@@ -112,6 +141,9 @@ const BUCKET: [&str; 9] = [
     "x-guploader-uploadid",
 ];
 
+/// Name and value.
+type Field = (&'static str, &'static str);
+
 /// Answers 1 KiB of text after one boxed future, as an upstream does.
 struct Origin;
 
@@ -132,7 +164,7 @@ impl Serve for Origin {
 const KIB: &[u8] = &[b'x'; 1024];
 
 /// With room for the fields that a proxy adds.
-fn request() -> Request {
+fn request(field: Option<Field>) -> Request {
     let mut fields = HeaderMap::with_capacity(16);
     for (name, value) in [
         ("host", "example.com"),
@@ -143,7 +175,10 @@ fn request() -> Request {
         ("cookie", "session=0123456789abcdef0123456789abcdef; theme=dark"),
         ("x-forwarded-proto", "https"),
         ("x-real-ip", "192.0.2.10"),
-    ] {
+    ]
+    .into_iter()
+    .chain(field)
+    {
         fields.append(name, HeaderValue::from_static(value));
     }
     let mut request = Request::new(Body::empty());
@@ -158,10 +193,10 @@ struct Cost {
 }
 
 impl Cost {
-    fn of(handler: &Handler) -> Self {
+    fn of(handler: &Handler, field: Option<Field>) -> Self {
         let mut rounds: Vec<f64> = (0..ROUNDS)
             .map(|_| {
-                let requests: Vec<_> = (0..REQUESTS).map(|_| request()).collect();
+                let requests: Vec<_> = (0..REQUESTS).map(|_| request(field)).collect();
                 let begun = Instant::now();
                 for request in requests {
                     exchange(handler, request);
@@ -173,7 +208,7 @@ impl Cost {
         // The fewest of many: other threads allocate too.
         let allocations = (0..1_000)
             .map(|_| {
-                let request = request();
+                let request = request(field);
                 let region = Region::new(ALLOCATOR);
                 exchange(handler, request);
                 let change = region.change();
