@@ -43,8 +43,12 @@ fn is_obfuscated(text: &str) -> bool {
 /// `address` as a field value: never a port, IPv6 without brackets. One allocation; clones share it.
 pub(super) fn to_value(address: IpAddr) -> HeaderValue {
     let mut text = Text { bytes: [0; 40], len: 0 };
-    // Neither can fail: an address has at most 39 characters, all of them visible ASCII.
-    let _ = write!(text, "{}", address.to_canonical());
+    // Nothing here can fail: an address has at most 39 characters, all of them visible ASCII.
+    match address.to_canonical() {
+        // By hand: the formatter takes five times as long, for each request whose peer is a proxy.
+        IpAddr::V4(address) => text.push_octets(address.octets()),
+        IpAddr::V6(address) => drop(write!(text, "{address}")),
+    }
     HeaderValue::from_maybe_shared(Bytes::from_owner(text))
         .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
@@ -53,6 +57,30 @@ pub(super) fn to_value(address: IpAddr) -> HeaderValue {
 struct Text {
     bytes: [u8; 40],
     len: usize,
+}
+
+impl Text {
+    fn push_octets(&mut self, octets: [u8; 4]) {
+        for (index, octet) in octets.into_iter().enumerate() {
+            if index > 0 {
+                self.push(b'.');
+            }
+            if octet >= 100 {
+                self.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                self.push(b'0' + octet / 10 % 10);
+            }
+            self.push(b'0' + octet % 10);
+        }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.len) {
+            *slot = byte;
+            self.len += 1;
+        }
+    }
 }
 
 impl fmt::Write for Text {
@@ -67,5 +95,19 @@ impl fmt::Write for Text {
 impl AsRef<[u8]> for Text {
     fn as_ref(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_it_is_displayed() {
+        let v4 = (0..=u8::MAX).map(|octet| IpAddr::from([octet, 255 - octet, 0, octet / 2]));
+        let v6 = ["::", "2001:db8::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::ffff:1.2.3.4"];
+        for address in v4.chain(v6.map(|text| text.parse().unwrap())) {
+            assert_eq!(to_value(address), address.to_canonical().to_string());
+        }
     }
 }
