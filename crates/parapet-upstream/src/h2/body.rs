@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::failure;
 use super::handle::Stream;
 use crate::h1::allowed_trailers;
+use crate::response_fields::trim_values;
 use crate::timer::Timer;
 
 /// Where a request's body waits until hyper asks for it: a request that was not processed gets it back from here.
@@ -167,6 +168,10 @@ impl HttpBody for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        // What is always ready never waits for the timer.
+        if this.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Poll::Ready(Some(Err(BodyError::Timeout)));
+        }
         loop {
             let polled = Pin::new(&mut this.incoming).poll_frame(cx);
             let Poll::Ready(frame) = polled else {
@@ -179,15 +184,21 @@ impl HttpBody for ResponseBody {
                     return Poll::Ready(None);
                 }
                 Some(Err(error)) => {
-                    let error = match this.outbox.failure() {
-                        Some(cause) => BodyError::Other(Box::new(cause)),
-                        None => failure::of_body(error),
+                    let error = if let Some(cause) = this.outbox.failure() {
+                        BodyError::Other(Box::new(cause))
+                    } else {
+                        // Not by a reset of ours.
+                        this.stream.ended = true;
+                        failure::of_body(error)
                     };
                     return Poll::Ready(Some(Err(error)));
                 }
                 Some(Ok(frame)) => {
                     this.stream.ended |= frame.is_trailers() || this.incoming.is_end_stream();
-                    let frame = allowed(frame);
+                    let mut frame = allowed(frame);
+                    if let Some(trailers) = frame.trailers_mut() {
+                        trim_values(trailers);
+                    }
                     if frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()) {
                         return Poll::Ready(Some(Ok(frame)));
                     }
