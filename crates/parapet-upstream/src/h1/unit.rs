@@ -170,8 +170,9 @@ impl Unit {
         self.out.shrink(KEPT);
     }
 
-    /// Idle for a while: all buffers go.
-    pub(crate) fn trim(&mut self) {
+    /// Idle for a while: all buffers go, and what the codec remembers of earlier messages.
+    pub(crate) fn trim(&mut self, settings: &Settings) {
+        self.decoder = ResponseDecoder::new(settings.limits());
         self.read = BytesMut::new();
         self.out.shrink(0);
     }
