@@ -22,6 +22,10 @@ pub(super) struct Outbox {
     body: Mutex<Option<Body>>,
     failed: Mutex<Option<Arc<BodyError>>>,
     sent: AtomicBool,
+    /// Nobody reads the response any more.
+    given_up: AtomicBool,
+    /// Of the upload, which has to hear of that.
+    upload: AtomicWaker,
     /// Of the exchange, which waits for the end of the upload.
     waker: AtomicWaker,
 }
@@ -45,6 +49,15 @@ impl Outbox {
     pub(super) fn is_sent(&self, cx: &Context<'_>) -> bool {
         self.waker.register(cx.waker());
         self.sent.load(Ordering::Acquire)
+    }
+
+    /// The reader of the response has gone: what is left of the upload is for nobody. hyper would go on with it, and the
+    /// stream would stay open.
+    fn give_up(&self) {
+        if !self.sent.load(Ordering::Acquire) {
+            self.given_up.store(true, Ordering::Release);
+            self.upload.wake();
+        }
     }
 
     fn end(&self) {
@@ -83,7 +96,14 @@ impl RequestBody {
 /// The client's body failed; what it was is kept in the outbox.
 #[derive(Debug, thiserror::Error)]
 #[error("the body of the request failed")]
-pub(super) struct Failed;
+pub(super) struct Failed(#[source] h2::Error);
+
+impl Failed {
+    /// hyper resets the stream with the reason that it finds in the error.
+    fn cancel() -> Self {
+        Self(h2::Reason::CANCEL.into())
+    }
+}
 
 impl HttpBody for RequestBody {
     type Data = Bytes;
@@ -97,6 +117,12 @@ impl HttpBody for RequestBody {
         if this.body.is_none() {
             this.body = this.outbox.take();
         }
+        this.outbox.upload.register(cx.waker());
+        if this.body.is_some() && this.outbox.given_up.load(Ordering::Acquire) {
+            (this.body, this.end) = (None, true);
+            this.outbox.end();
+            return Poll::Ready(Some(Err(Failed::cancel())));
+        }
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         (this.end, this.hint) = (body.is_end_stream(), body.size_hint());
@@ -105,7 +131,7 @@ impl HttpBody for RequestBody {
                 this.end = true;
                 *lock(&this.outbox.failed) = Some(Arc::new(error));
                 this.outbox.end();
-                Some(Err(Failed))
+                Some(Err(Failed::cancel()))
             }
             Some(Ok(frame)) => {
                 if this.end || frame.is_trailers() {
@@ -213,6 +239,12 @@ impl HttpBody for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.outbox.give_up();
     }
 }
 

@@ -232,13 +232,13 @@ async fn a_failing_request_body_resets_the_stream_and_is_the_clients_fault() {
             loop {
                 match body.data().await {
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => break error.is_reset(),
-                    None => break false,
+                    Some(Err(error)) => break error.reason(),
+                    None => break None,
                 }
             }
         };
         let (reset, ()) = tokio::join!(read, finish(conn));
-        assert!(reset, "never a clean end");
+        assert_eq!(reset, Some(Reason::CANCEL), "never a clean end");
         drop(respond);
     };
     let request = async {
@@ -416,4 +416,44 @@ async fn a_connection_without_an_age_limit_is_watched_all_the_same() {
         }
     }
     assert_eq!(tasks, [2, 2], "driver and reaper");
+}
+
+/// The response is dropped before its end, or was read to its end: a body that is still sent is for nobody then.
+#[tokio::test]
+async fn a_response_that_nobody_reads_further_ends_its_upload() {
+    for whole in [false, true] {
+        let backend = Backend::start().await;
+        let client = backend.client(H2cTransport::new());
+        let (sender, body) = channel();
+        let origin = async {
+            let mut conn = accept(&backend).await;
+            let (request, mut respond) = next(&mut conn).await;
+            let mut send = respond.send_response(Response::new(()), false).unwrap();
+            send.send_data(bytes("early"), whole).unwrap();
+            let mut body = request.into_body();
+            let read = async {
+                loop {
+                    match within(body.data()).await {
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => break error.reason(),
+                        None => break None,
+                    }
+                }
+            };
+            let (reset, ()) = tokio::join!(read, finish(conn));
+            assert_eq!(reset, Some(Reason::CANCEL), "{whole}");
+        };
+        let request = async {
+            let response = client.send(Request::post("/"), body).await.unwrap();
+            sender.data("abc").await.unwrap();
+            if whole {
+                assert_eq!(text(response).await.unwrap(), "early");
+            } else {
+                drop(response);
+            }
+            within(sender.closed()).await;
+            drop(client);
+        };
+        tokio::join!(origin, request);
+    }
 }
