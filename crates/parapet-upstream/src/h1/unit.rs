@@ -139,8 +139,9 @@ impl Unit {
         }
         match self.io.peek() {
             Peek::Alive => true,
-            Peek::Readable => self.io.is_tls(),
-            Peek::Dead => false,
+            // Under TLS it may be a late session ticket, but an origin that closes says so there first: a handshake costs
+            // less than an error of the client.
+            Peek::Readable | Peek::Dead => false,
         }
     }
 
