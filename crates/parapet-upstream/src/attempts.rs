@@ -28,7 +28,9 @@ impl Upstream {
         let mut at = Attempt::new().with_deadline(head.deadline());
         loop {
             let spare = self.keep(body, &at);
-            at.set_head_deadline(self.per_try_timeout.map(|limit| Instant::now() + limit));
+            at.set_head_deadline(
+                self.per_try_timeout.and_then(|limit| Instant::now().checked_add(limit)),
+            );
             let result = self.attempt(head, body, &at, log).await;
             drop(running.take());
             let next = match &result {
@@ -139,9 +141,10 @@ impl Upstream {
             Some(RetryAfter::Unsaid) => Some(self.backoff.wait(at.index(), fastrand::f64())),
             Some(RetryAfter::TooLong) | None => None,
         };
-        let wait = wait
-            .filter(|_| connect || self.allows_retry(head))
-            .filter(|wait| at.deadline().is_none_or(|deadline| Instant::now() + *wait < deadline));
+        let wait = wait.filter(|_| connect || self.allows_retry(head)).filter(|wait| {
+            let end = Instant::now().checked_add(*wait);
+            at.deadline().is_none_or(|deadline| end.is_some_and(|end| end < deadline))
+        });
         (result, wait)
     }
 

@@ -128,6 +128,10 @@ impl UpstreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        // An origin that always has more never lets the timer be asked.
+        if self.unit.is_some() && self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return self.fail(BodyError::Timeout);
+        }
         loop {
             if self.unit.is_none() {
                 return Poll::Ready(None);

@@ -107,10 +107,15 @@ async fn tcp(target: &DialTarget, settings: &Settings) -> Result<Io, Error> {
             Err(error) => Err(connect_error(kind_of(&error), error)),
         };
     }
-    within(settings.dial_timeout, async {
-        let addrs = resolve::resolve(&target.host, target.port)
+    let start = Instant::now();
+    let addrs = within(settings.dial_timeout, ConnectErrorKind::Dns, async {
+        resolve::resolve(&target.host, target.port)
             .await
-            .map_err(|error| connect_error(ConnectErrorKind::Dns, error))?;
+            .map_err(|error| connect_error(ConnectErrorKind::Dns, error))
+    })
+    .await?;
+    let left = settings.dial_timeout.saturating_sub(start.elapsed());
+    within(left, ConnectErrorKind::Timeout, async {
         let stream = happy_eyeballs::race(addrs, TcpStream::connect)
             .await
             .map_err(|error| connect_error(kind_of(&error), error))?;
@@ -123,7 +128,7 @@ async fn tcp(target: &DialTarget, settings: &Settings) -> Result<Io, Error> {
 
 /// Connects to a Unix stream socket; a path that begins with `@` is a name in Linux's abstract space.
 async fn unix(path: &str, settings: &Settings) -> Result<Io, Error> {
-    within(settings.dial_timeout, async {
+    within(settings.dial_timeout, ConnectErrorKind::Timeout, async {
         let stream = match path.strip_prefix('@') {
             Some(name) => UnixStream::connect(format!("\0{name}")).await,
             None => UnixStream::connect(path).await,
@@ -133,16 +138,17 @@ async fn unix(path: &str, settings: &Settings) -> Result<Io, Error> {
     .await
 }
 
-/// Ends `dial` with [`ConnectErrorKind::Timeout`] after `limit`.
+/// Ends `dial` with an error of `kind` after `limit`.
 async fn within<T>(
     limit: Duration,
+    kind: ConnectErrorKind,
     dial: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     match tokio::time::timeout(limit, dial).await {
         Ok(result) => result,
         Err(elapsed) => {
             let error = io::Error::new(io::ErrorKind::TimedOut, elapsed);
-            Err(connect_error(ConnectErrorKind::Timeout, error))
+            Err(connect_error(kind, error))
         }
     }
 }
@@ -164,11 +170,16 @@ fn kind_of(error: &io::Error) -> ConnectErrorKind {
 fn prepare(stream: &TcpStream, keep_alive: Option<Duration>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     if let Some(time) = keep_alive {
+        let time = time.clamp(LEAST_KEEP_ALIVE, MOST_KEEP_ALIVE);
         let params = TcpKeepalive::new().with_time(time).with_interval(time).with_retries(9);
         SockRef::from(stream).set_tcp_keepalive(&params)?;
     }
     Ok(())
 }
+
+/// The kernel takes whole seconds in this range, and refuses others: no connection would come about.
+const LEAST_KEEP_ALIVE: Duration = Duration::from_secs(1);
+const MOST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
 
 /// Whether no socket could be had because the process or the system has too many open files.
 pub(crate) fn is_out_of_descriptors(error: &Error) -> bool {
@@ -180,3 +191,19 @@ pub(crate) fn is_out_of_descriptors(error: &Error) -> bool {
 /// The same numbers on every Unix.
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_of_a_dial_that_takes_too_long_is_told_by_its_kind() {
+        for kind in [ConnectErrorKind::Dns, ConnectErrorKind::Timeout] {
+            let limit = Duration::from_secs(5);
+            let start = Instant::now();
+            let ended = within(limit, kind, std::future::pending::<Result<(), Error>>()).await;
+            assert!(matches!(ended, Err(Error::Connect { kind: told, .. }) if told == kind));
+            assert_eq!(start.elapsed(), limit);
+        }
+    }
+}

@@ -31,7 +31,7 @@ pub(crate) enum Io {
 pub(crate) enum Peek {
     /// Nothing to read, not closed; or no socket to ask.
     Alive,
-    /// Bytes are there that nobody asked for. Under TLS they may be a session ticket.
+    /// Bytes are there that nobody asked for. Under TLS they may be the announcement of an end, or a session ticket.
     Readable,
     /// Closed by the peer, or failed.
     Dead,

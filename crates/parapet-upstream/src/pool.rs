@@ -132,11 +132,11 @@ impl Pool {
     }
 
     /// A connection to send a request on that found none idle: a fresh one, or at the limit one that another request
-    /// is done with.
+    /// is done with. `careful` as in [`take_idle`](Self::take_idle).
     ///
     /// # Errors
     /// [`Error::Connect`], or [`Error::Unavailable`] after waiting at the limit.
-    pub(crate) async fn check_out(self: &Arc<Self>) -> Result<CheckedOut, Error> {
+    pub(crate) async fn check_out(self: &Arc<Self>, careful: bool) -> Result<CheckedOut, Error> {
         let permit = match &self.permits {
             None => None,
             Some(permits) => match permits.acquire() {
@@ -149,7 +149,12 @@ impl Pool {
                     let limit = self.settings().max_conn_wait;
                     match tokio::time::timeout(limit, waiting).await {
                         Ok(Ok(Grant::Permit(permit))) => Some(permit),
-                        Ok(Ok(Grant::Unit(unit))) => return Ok(CheckedOut { unit, reused: true }),
+                        Ok(Ok(Grant::Unit(mut unit))) => {
+                            if unit.is_alive(careful) {
+                                return Ok(CheckedOut { unit, reused: true });
+                            }
+                            unit.take_permit()
+                        }
                         Ok(Err(_)) | Err(_) => {
                             return Err(Error::Unavailable { reason: ShedReason::ConnLimit });
                         }
@@ -168,17 +173,19 @@ impl Pool {
     pub(crate) async fn open(self: &Arc<Self>, permit: Option<Permit>) -> Result<Box<Unit>, Error> {
         let io = {
             let _dialing = self.counters.dialing();
-            match dial::connect(&self.route, self.settings(), Offer::Http1).await {
-                Ok(io) => io,
-                Err(error) => {
-                    if dial::is_out_of_descriptors(&error) {
-                        self.shared.pools.release_for_descriptors(Instant::now());
-                    }
-                    return Err(error);
-                }
-            }
+            self.dial(Offer::Http1).await?
         };
         Ok(self.unit(io, permit))
+    }
+
+    async fn dial(&self, offer: Offer) -> Result<Io, Error> {
+        let dialed = dial::connect(&self.route, self.settings(), offer).await;
+        if let Err(error) = &dialed
+            && dial::is_out_of_descriptors(error)
+        {
+            self.shared.pools.release_for_descriptors(Instant::now());
+        }
+        dialed
     }
 
     fn unit(self: &Arc<Self>, io: Io, permit: Option<Permit>) -> Box<Unit> {
@@ -227,6 +234,13 @@ impl Pool {
             keep = keep.min(hint.saturating_sub(HINT_MARGIN));
         }
         self.push(index, unit, now, keep, server);
+        // Whoever began to wait before the push found nothing idle, and comes after the look at the queue.
+        if let Some(permits) = self.permits.as_ref().filter(|permits| permits.is_waited_for())
+            && let Some(unit) = self.slot_at(index).and_then(|slot| self.take_from(slot, now, true))
+            && let Err(back) = permits.hand_over(unit)
+        {
+            self.push(index, back, now, keep, server);
+        }
     }
 
     fn push(
@@ -240,7 +254,7 @@ impl Pool {
         let Some(slot) = self.slot_at(index) else { return };
         let watch = Arc::clone(&unit.watch);
         let since = now.into_std();
-        let Some(until) = since.checked_add(keep) else { return };
+        let until = since.checked_add(keep).unwrap_or(since + FAR);
         let entry = Entry { conn: unit, id: watch.id, since, until, trimmed: false };
         let (evicted, announce, ring) = {
             let mut state = slot.lock();
@@ -355,3 +369,5 @@ fn shard_index(workers: usize) -> usize {
 const LONG_IDLE: Duration = Duration::from_secs(1);
 /// A request is on its way for a while: the origin's own timeout must not pass meanwhile.
 const HINT_MARGIN: Duration = Duration::from_secs(1);
+/// In place of times that no clock reaches: 30 years.
+const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);

@@ -23,6 +23,22 @@ pub(crate) fn rewrite(response: &mut Response, via: Option<&Via>) {
     }
 }
 
+/// Takes blanks away from the ends of values. HTTP/1.1 has them around a value and does not count them to it; an HTTP/2
+/// origin must not send any (RFC 9113 §8.2.1), yet some do, and an HTTP/2 client would refuse them.
+#[cfg(feature = "http2")]
+pub(crate) fn trim_values(headers: &mut HeaderMap) {
+    for value in headers.values_mut() {
+        // Other white space cannot be in a value.
+        let trimmed = value.as_bytes().trim_ascii();
+        if trimmed.len() < value.len()
+            && let Ok(mut trimmed) = http::HeaderValue::from_bytes(trimmed)
+        {
+            trimmed.set_sensitive(value.is_sensitive());
+            *value = trimmed;
+        }
+    }
+}
+
 /// Drops the trailer fields that must be known before the content (RFC 9110 §6.5.1).
 pub(crate) fn drop_forbidden_trailers(trailers: &mut HeaderMap) {
     while let Some(name) = trailers.keys().find(|name| forbidden_in_trailers(name)).cloned() {

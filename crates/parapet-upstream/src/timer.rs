@@ -25,7 +25,9 @@ impl Timer {
             if wanted < sleep.deadline() {
                 sleep.as_mut().reset(wanted);
             }
-            ready!(sleep.as_mut().poll(cx));
+            // Not bound by the task's budget: I/O that never waits would use it up before every look at the clock.
+            let due = pin!(tokio::task::coop::unconstrained(sleep.as_mut()));
+            ready!(due.poll(cx));
             if Instant::now() >= wanted {
                 return Poll::Ready(());
             }

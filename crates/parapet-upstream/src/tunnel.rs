@@ -30,6 +30,7 @@ pub(crate) async fn tunnel(
         server,
         up: Direction::new(client_buffered),
         down: Direction::new(server_buffered),
+        down_first: false,
         idle,
         idle_until: None,
         deadline,
@@ -47,6 +48,8 @@ struct Tunnel<C, S> {
     /// From the client to the server.
     up: Direction,
     down: Direction,
+    /// Turns with each poll: a direction that never waits uses the task's budget up, and the other would get none.
+    down_first: bool,
     idle: Option<Duration>,
     /// Silence until then ends the tunnel. Moved on when bytes have flowed.
     idle_until: Option<Instant>,
@@ -60,8 +63,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let up = self.up.poll(&mut self.client, &mut self.server, cx)?;
-        let down = self.down.poll(&mut self.server, &mut self.client, cx)?;
+        let (up, down);
+        self.down_first = !self.down_first;
+        if self.down_first {
+            down = self.down.poll(&mut self.server, &mut self.client, cx)?;
+            up = self.up.poll(&mut self.client, &mut self.server, cx)?;
+        } else {
+            up = self.up.poll(&mut self.client, &mut self.server, cx)?;
+            down = self.down.poll(&mut self.server, &mut self.client, cx)?;
+        }
         if up.is_ready() && down.is_ready() {
             return Poll::Ready(Ok(()));
         }
@@ -119,6 +129,10 @@ impl Direction {
                 let taken = ready!(Pin::new(&mut *sink).poll_write(cx, left))?;
                 self.took(taken)?;
                 self.left.advance(taken);
+                if self.left.is_empty() {
+                    // Empty, it would hold the buffer that it was cut from.
+                    self.left = Bytes::new();
+                }
             }
             match self.state {
                 State::Ended => return Poll::Ready(Ok(())),

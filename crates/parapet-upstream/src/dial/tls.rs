@@ -230,7 +230,7 @@ impl Connector {
     ) -> Result<Io, Error> {
         let failed = |error: rustls::Error| Error::connect(ConnectErrorKind::Tls, error);
         let connector = TlsConnector::from(self.config(offer).map_err(failed)?);
-        within(self.settings.handshake_timeout, async {
+        within(self.settings.handshake_timeout, ConnectErrorKind::Timeout, async {
             match connector.connect(name, io).await {
                 Ok(stream) => Ok(Io::Tls(Box::new(stream))),
                 Err(error) => Err(Error::connect(ConnectErrorKind::Tls, error)),

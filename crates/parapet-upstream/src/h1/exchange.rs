@@ -33,7 +33,7 @@ pub(crate) async fn send(
     let taken = if let Some(unit) = pool.take_idle(now, matches!(spare, Spare::None)) {
         Taken { unit, reused: true, at: now }
     } else {
-        let out = in_time(at, Box::pin(pool.check_out())).await?;
+        let out = in_time(at, Box::pin(pool.check_out(matches!(spare, Spare::None)))).await?;
         Taken { unit: out.unit, reused: out.reused, at: Instant::now() }
     };
     at.note_connection(taken.reused, Protocol::Http1);
@@ -220,7 +220,7 @@ impl<'a> Exchange<'a> {
             && has_token(&self.head.headers, &header::EXPECT, "100-continue")
         {
             self.upload.close_gate();
-            self.times.gate = Some(self.times.begun + limit);
+            self.times.gate = self.times.begun.checked_add(limit);
         }
     }
 

@@ -139,8 +139,9 @@ impl Unit {
         }
         match self.io.peek() {
             Peek::Alive => true,
-            Peek::Readable => self.io.is_tls(),
-            Peek::Dead => false,
+            // Under TLS it may be a late session ticket, but an origin that closes says so there first: a handshake costs
+            // less than an error of the client.
+            Peek::Readable | Peek::Dead => false,
         }
     }
 
@@ -170,8 +171,9 @@ impl Unit {
         self.out.shrink(KEPT);
     }
 
-    /// Idle for a while: all buffers go.
-    pub(crate) fn trim(&mut self) {
+    /// Idle for a while: all buffers go, and what the codec remembers of earlier messages.
+    pub(crate) fn trim(&mut self, settings: &Settings) {
+        self.decoder = ResponseDecoder::new(settings.limits());
         self.read = BytesMut::new();
         self.out.shrink(0);
     }

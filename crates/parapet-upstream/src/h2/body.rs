@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::failure;
 use super::handle::Stream;
 use crate::h1::allowed_trailers;
+use crate::response_fields::trim_values;
 use crate::timer::Timer;
 
 /// Where a request's body waits until hyper asks for it: a request that was not processed gets it back from here.
@@ -21,6 +22,10 @@ pub(super) struct Outbox {
     body: Mutex<Option<Body>>,
     failed: Mutex<Option<Arc<BodyError>>>,
     sent: AtomicBool,
+    /// Nobody reads the response any more.
+    given_up: AtomicBool,
+    /// Of the upload, which has to hear of that.
+    upload: AtomicWaker,
     /// Of the exchange, which waits for the end of the upload.
     waker: AtomicWaker,
 }
@@ -44,6 +49,15 @@ impl Outbox {
     pub(super) fn is_sent(&self, cx: &Context<'_>) -> bool {
         self.waker.register(cx.waker());
         self.sent.load(Ordering::Acquire)
+    }
+
+    /// The reader of the response has gone: what is left of the upload is for nobody. hyper would go on with it, and the
+    /// stream would stay open.
+    fn give_up(&self) {
+        if !self.sent.load(Ordering::Acquire) {
+            self.given_up.store(true, Ordering::Release);
+            self.upload.wake();
+        }
     }
 
     fn end(&self) {
@@ -82,7 +96,14 @@ impl RequestBody {
 /// The client's body failed; what it was is kept in the outbox.
 #[derive(Debug, thiserror::Error)]
 #[error("the body of the request failed")]
-pub(super) struct Failed;
+pub(super) struct Failed(#[source] h2::Error);
+
+impl Failed {
+    /// hyper resets the stream with the reason that it finds in the error.
+    fn cancel() -> Self {
+        Self(h2::Reason::CANCEL.into())
+    }
+}
 
 impl HttpBody for RequestBody {
     type Data = Bytes;
@@ -96,6 +117,12 @@ impl HttpBody for RequestBody {
         if this.body.is_none() {
             this.body = this.outbox.take();
         }
+        this.outbox.upload.register(cx.waker());
+        if this.body.is_some() && this.outbox.given_up.load(Ordering::Acquire) {
+            (this.body, this.end) = (None, true);
+            this.outbox.end();
+            return Poll::Ready(Some(Err(Failed::cancel())));
+        }
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         (this.end, this.hint) = (body.is_end_stream(), body.size_hint());
@@ -104,7 +131,7 @@ impl HttpBody for RequestBody {
                 this.end = true;
                 *lock(&this.outbox.failed) = Some(Arc::new(error));
                 this.outbox.end();
-                Some(Err(Failed))
+                Some(Err(Failed::cancel()))
             }
             Some(Ok(frame)) => {
                 if this.end || frame.is_trailers() {
@@ -167,6 +194,10 @@ impl HttpBody for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        // What is always ready never waits for the timer.
+        if this.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Poll::Ready(Some(Err(BodyError::Timeout)));
+        }
         loop {
             let polled = Pin::new(&mut this.incoming).poll_frame(cx);
             let Poll::Ready(frame) = polled else {
@@ -179,15 +210,21 @@ impl HttpBody for ResponseBody {
                     return Poll::Ready(None);
                 }
                 Some(Err(error)) => {
-                    let error = match this.outbox.failure() {
-                        Some(cause) => BodyError::Other(Box::new(cause)),
-                        None => failure::of_body(error),
+                    let error = if let Some(cause) = this.outbox.failure() {
+                        BodyError::Other(Box::new(cause))
+                    } else {
+                        // Not by a reset of ours.
+                        this.stream.ended = true;
+                        failure::of_body(error)
                     };
                     return Poll::Ready(Some(Err(error)));
                 }
                 Some(Ok(frame)) => {
                     this.stream.ended |= frame.is_trailers() || this.incoming.is_end_stream();
-                    let frame = allowed(frame);
+                    let mut frame = allowed(frame);
+                    if let Some(trailers) = frame.trailers_mut() {
+                        trim_values(trailers);
+                    }
                     if frame.trailers_ref().is_none_or(|trailers| !trailers.is_empty()) {
                         return Poll::Ready(Some(Ok(frame)));
                     }
@@ -202,6 +239,12 @@ impl HttpBody for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.outbox.give_up();
     }
 }
 

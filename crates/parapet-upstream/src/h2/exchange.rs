@@ -19,6 +19,7 @@ use super::tunnel::Tunnel;
 use crate::body::Open;
 use crate::h1::in_time;
 use crate::pool::Pool;
+use crate::response_fields::trim_values;
 use crate::timer::Timer;
 use crate::upgrade::ConnectProtocol;
 use crate::{Attempt, ConnectErrorKind, Error, TimeoutKind, UpgradedUpstream};
@@ -112,7 +113,7 @@ async fn exchange(
     let mut late = false;
     let mut response_by = None;
     let limit = pool.settings().response_header_timeout;
-    let received = poll_fn(|cx| {
+    let mut received = poll_fn(|cx| {
         if let Poll::Ready(received) = sent.as_mut().poll(cx) {
             return Poll::Ready(Ok(received));
         }
@@ -131,6 +132,9 @@ async fn exchange(
         })
     })
     .await;
+    if let Ok(Ok(response)) = &mut received {
+        trim_values(response.headers_mut());
+    }
     match received {
         Err(kind) => Err(Failure::Fatal(Error::Timeout(kind))),
         Ok(Ok(response)) if request.method == Method::CONNECT && response.status().is_success() => {

@@ -49,16 +49,17 @@ impl Http2Settings {
         Self { max_streams_per_conn: streams.max(1), ..self }
     }
 
-    /// A ping after so long without a frame while requests are in progress. Default: 30 s. `None`: never.
+    /// A ping after so long without a frame while requests are in progress. Default: 30 s. `None` or zero: never.
     #[must_use]
     pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
-        Self { ping_interval: interval.into(), ..self }
+        let interval = interval.into().filter(|interval| !interval.is_zero());
+        Self { ping_interval: interval.map(|interval| interval.min(MAX_PING)), ..self }
     }
 
     /// A ping that is not answered for so long ends the connection. Default: 10 s.
     #[must_use]
     pub fn ping_timeout(self, limit: Duration) -> Self {
-        Self { ping_timeout: limit, ..self }
+        Self { ping_timeout: limit.min(MAX_PING), ..self }
     }
 }
 
@@ -68,5 +69,7 @@ impl Default for Http2Settings {
     }
 }
 
+/// Longer times would not fit into hyper's clock.
+const MAX_PING: Duration = Duration::from_secs(365 * 86_400);
 /// RFC 9113 §6.9.1.
 const MAX_WINDOW: u32 = (1 << 31) - 1;

@@ -8,8 +8,8 @@ use parapet_core::{BoxFuture, ServerHandle};
 use tokio::time::Instant;
 
 use super::permits::{Grant, Permit};
-use super::{Lease, Pool, shard_index};
-use crate::dial::{self, Offer};
+use super::{FAR, Lease, Pool, shard_index};
+use crate::dial::Offer;
 use crate::h2::{self, Handle};
 use crate::{Error, ShedReason};
 
@@ -62,30 +62,57 @@ impl Pool {
     pub(super) fn reap_h2(&self, slot: &mut H2Slot, now: Instant) -> Option<Instant> {
         let limit = self.settings().idle_conn_timeout;
         slot.handles.retain(|handle| handle.is_open() && handle.idle_for(now) < limit);
-        let due = |handle: &Arc<Handle>| now + limit.saturating_sub(handle.idle_for(now));
+        let due = |handle: &Arc<Handle>| now + limit.saturating_sub(handle.idle_for(now)).min(FAR);
         slot.handles.iter().map(due).min()
     }
 
-    async fn h2_permit(&self) -> Result<Option<Permit>, Error> {
-        let Some(permits) = &self.permits else { return Ok(None) };
+    /// At the limit only: another worker's connection with room for a stream. Without it the first workers could keep all
+    /// the connections there may be, and the others would get none.
+    fn h2_of_others(&self) -> Option<Arc<Handle>> {
+        self.slots().iter().find_map(|slot| {
+            let state = slot.lock();
+            state.h2.handles.iter().find(|handle| handle.has_room()).cloned()
+        })
+    }
+
+    async fn h2_place(&self) -> Result<Place, Error> {
+        let Some(permits) = &self.permits else { return Ok(Place::Fresh(None)) };
         let waiting = match permits.acquire() {
-            Ok(permit) => return Ok(Some(permit)),
+            Ok(permit) => return Ok(Place::Fresh(Some(permit))),
             Err(waiting) => waiting,
         };
+        if let Some(handle) = self.h2_of_others() {
+            return Ok(Place::Shared(handle));
+        }
+        // An idle HTTP/1.1 connection, of an upgrade that was refused, gives way.
+        if let Some(mut unit) = self.take_from_others() {
+            return Ok(Place::Fresh(unit.take_permit()));
+        }
         self.counters.waited();
         match tokio::time::timeout(self.settings().max_conn_wait, waiting).await {
-            Ok(Ok(Grant::Permit(permit))) => Ok(Some(permit)),
-            Ok(Ok(Grant::Unit(mut unit))) => Ok(unit.take_permit()),
+            Ok(Ok(Grant::Permit(permit))) => Ok(Place::Fresh(Some(permit))),
+            Ok(Ok(Grant::Unit(mut unit))) => Ok(Place::Fresh(unit.take_permit())),
             Ok(Err(_)) | Err(_) => Err(Error::Unavailable { reason: ShedReason::ConnLimit }),
         }
     }
 }
 
+/// Where a request's stream may be.
+enum Place {
+    /// On a connection that is to be made.
+    Fresh(Option<Permit>),
+    /// On one that another worker made.
+    Shared(Arc<Handle>),
+}
+
 async fn open(pool: Arc<Pool>, index: usize, server: Option<ServerHandle>) -> Dialed {
-    let permit = pool.h2_permit().await?;
+    let permit = match pool.h2_place().await? {
+        Place::Fresh(permit) => permit,
+        Place::Shared(handle) => return Ok(Some(handle)),
+    };
     let io = {
         let _dialing = pool.counters.dialing();
-        dial::connect(&pool.route, pool.settings(), Offer::Http2).await?
+        pool.dial(Offer::Http2).await?
     };
     if !io.speaks_h2() {
         #[cfg(feature = "tls")]

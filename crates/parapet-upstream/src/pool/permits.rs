@@ -52,6 +52,11 @@ impl Permits {
         Err(receiver)
     }
 
+    /// Whether a request waits.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.lock().waiting.iter().any(|waiting| !waiting.is_closed())
+    }
+
     /// Gives `unit` to the first request that waits; back if none does.
     pub(crate) fn hand_over(&self, unit: Box<Unit>) -> Result<(), Box<Unit>> {
         let mut grant = Grant::Unit(unit);

@@ -147,7 +147,7 @@ impl Pool {
         let Some(slot) = self.slot_at(index) else { return now + EMPTY };
         let mut state = slot.lock();
         let expired = state.idle.expired(now.into_std());
-        state.idle.trim(now.into_std(), |unit| unit.trim());
+        state.idle.trim(now.into_std(), |unit| unit.trim(self.settings()));
         let due = state.idle.next_due().map(Instant::from_std);
         #[cfg(feature = "http2")]
         let due = earlier(due, self.reap_h2(&mut state.h2, now));

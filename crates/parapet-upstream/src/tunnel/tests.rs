@@ -15,6 +15,7 @@ fn between(
         server: near_server,
         up: Direction::new(Bytes::from_static(client.as_bytes())),
         down: Direction::new(Bytes::from_static(server.as_bytes())),
+        down_first: false,
         idle,
         idle_until: None,
         deadline: None,
@@ -93,4 +94,49 @@ async fn a_silent_tunnel_holds_no_bytes() {
         read = server.read_exact(&mut ping) => assert_eq!(read.unwrap(), 4),
     }
     assert!(size_of_val(&*tunnel) < 512, "{}", size_of_val(&*tunnel));
+}
+
+/// A tunnel whose client never stops sending to a server that takes everything, and the far ends of the way back.
+fn flooded(
+    deadline: Option<Instant>,
+) -> (DuplexStream, DuplexStream, impl Future<Output = io::Result<()>> + Send) {
+    let (far_client, near_client) = tokio::io::duplex(64);
+    let (far_server, near_server) = tokio::io::duplex(64);
+    let mut tunnel = Tunnel {
+        client: tokio::io::join(tokio::io::repeat(b'x'), near_client),
+        server: tokio::io::join(near_server, tokio::io::sink()),
+        up: Direction::new(Bytes::new()),
+        down: Direction::new(Bytes::new()),
+        down_first: false,
+        idle: None,
+        idle_until: None,
+        deadline,
+        timer: Timer::default(),
+    };
+    let run = async move { std::future::poll_fn(|cx| tunnel.poll(cx)).await };
+    (far_client, far_server, run)
+}
+
+#[tokio::test]
+async fn a_direction_that_never_waits_leaves_turns_to_the_other() {
+    let (mut client, mut server, tunnel) = flooded(None);
+    let tunnel = tokio::spawn(tunnel);
+    server.write_all(b"pong").await.unwrap();
+    let mut pong = [0; 4];
+    let read = tokio::time::timeout(Duration::from_secs(60), client.read_exact(&mut pong)).await;
+    assert_eq!((read.unwrap().unwrap(), &pong), (4, b"pong"));
+    tunnel.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direction_that_never_waits_does_not_hold_off_the_deadline() {
+    let (_client, _server, tunnel) = flooded(Some(Instant::now() + Duration::from_secs(1)));
+    let tunnel = tokio::spawn(tunnel);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    // So many turns of the task at most, not so much time: the clock stands.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(tunnel.is_finished());
+    assert_eq!(tunnel.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
 }

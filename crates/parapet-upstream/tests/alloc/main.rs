@@ -125,4 +125,124 @@ mod exchange {
         // Two read buffers of 64 KiB at a time, and the connection.
         assert!(most < 256 << 10, "{most} bytes");
     }
+
+    /// Takes `count` connections and answers each with `answer` once all have asked; then they are as `rest` leaves them.
+    fn crowd(
+        count: usize,
+        answer: &'static [u8],
+        rest: impl Fn(&mut std::net::TcpStream) + Send + 'static,
+    ) -> (String, std::sync::mpsc::Sender<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let (done, end) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            let mut streams = Vec::with_capacity(count);
+            for _ in 0..count {
+                let (mut stream, _) = listener.accept().unwrap();
+                assert!(stream.read(&mut buffer).unwrap() > 0);
+                streams.push(stream);
+            }
+            for stream in &mut streams {
+                stream.write_all(answer).unwrap();
+                rest(stream);
+            }
+            let _ = end.recv();
+        });
+        (host, done)
+    }
+
+    /// What of the memory taken since `region` began is held.
+    fn held(region: &Region<'_, System>) -> usize {
+        let change = region.change();
+        change.bytes_allocated.saturating_sub(change.bytes_deallocated)
+    }
+
+    #[test]
+    fn idle_connections_hold_no_buffers_after_a_second() {
+        const COUNT: usize = 200;
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (host, _done) = crowd(COUNT, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", |_| {});
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let transport = HttpTransport::new().max_idle_conns(COUNT);
+        let target = One(Arc::new(Target::new(&host, transport.clone()).unwrap()));
+        let request = http::Request::get("/").header("host", "example.com").body(());
+        let (head, ()) = request.unwrap().into_parts();
+        let (at_first, later) = runtime.block_on(async {
+            let region = Region::new(ALLOCATOR);
+            let exchange = async || {
+                let at = Attempt::new();
+                target.round_trip(&head, Body::empty(), &at).await.unwrap().status()
+            };
+            let all = futures_util::future::join_all((0..COUNT).map(|_| exchange())).await;
+            assert!(all.iter().all(|status| *status == 200));
+            drop(all);
+            assert_eq!(transport.stats().iter().map(|stats| stats.idle).sum::<usize>(), COUNT);
+            let at_first = held(&region);
+            // The sockets are silent: the clock runs ahead of nothing.
+            tokio::time::pause();
+            for _ in 0..4 {
+                tokio::time::advance(std::time::Duration::from_secs(1)).await;
+                tokio::task::yield_now().await;
+            }
+            (at_first / COUNT, held(&region) / COUNT)
+        });
+        assert!(at_first > 8 << 10, "the read buffer is kept for a second: {at_first} bytes each");
+        assert!(later <= 2 << 10, "{later} bytes each");
+    }
+
+    #[test]
+    fn silent_tunnels_hold_no_copy_buffers() {
+        const COUNT: usize = 100;
+        const SWITCH: &[u8] =
+            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: p\r\n\r\n";
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (host, _done) = crowd(COUNT, SWITCH, |stream| {
+            // Bytes have gone both ways before it is silent.
+            let mut buffer = [0; 4096];
+            stream.read_exact(&mut buffer).unwrap();
+            stream.write_all(&buffer).unwrap();
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let each = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let upstream = parapet_upstream::Upstream::single_host(&host, HttpTransport::new());
+            let server = parapet_core::Server::new()
+                .with(upstream.unwrap())
+                .handler(parapet_core::handler_fn(|_| async { "never asked" }));
+            let served = tokio::spawn(server.serve(listener));
+            let region = Region::new(ALLOCATOR);
+            // Clients on a thread of their own, whose sockets cost no memory of this process's heap.
+            let clients = tokio::task::spawn_blocking(move || {
+                let mut streams = Vec::with_capacity(COUNT);
+                for _ in 0..COUNT {
+                    let mut stream = std::net::TcpStream::connect(address).unwrap();
+                    let ask =
+                        "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: p\r\n\r\n";
+                    stream.write_all(ask.as_bytes()).unwrap();
+                    streams.push(stream);
+                }
+                let mut buffer = [0; 4096];
+                for stream in &mut streams {
+                    stream.write_all(&buffer).unwrap();
+                }
+                for stream in &mut streams {
+                    let mut seen = 0;
+                    while seen < buffer.len() {
+                        let read = stream.read(&mut buffer).unwrap();
+                        assert!(read > 0);
+                        seen += read;
+                    }
+                }
+                streams
+            });
+            let streams = clients.await.unwrap();
+            let each = held(&region) / COUNT;
+            drop(streams);
+            served.abort();
+            each
+        });
+        assert!(each <= 6 << 10, "{each} bytes each");
+    }
 }

@@ -232,13 +232,13 @@ async fn a_failing_request_body_resets_the_stream_and_is_the_clients_fault() {
             loop {
                 match body.data().await {
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => break error.is_reset(),
-                    None => break false,
+                    Some(Err(error)) => break error.reason(),
+                    None => break None,
                 }
             }
         };
         let (reset, ()) = tokio::join!(read, finish(conn));
-        assert!(reset, "never a clean end");
+        assert_eq!(reset, Some(Reason::CANCEL), "never a clean end");
         drop(respond);
     };
     let request = async {
@@ -303,4 +303,157 @@ async fn a_peer_that_answers_with_http1_breaks_the_protocol() {
     };
     let (_, result) = tokio::join!(origin, client.get());
     assert!(matches!(result, Err(Error::Protocol(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn blanks_at_the_ends_of_values_stay_behind() {
+    let rows =
+        [(" value", "value"), ("value\t", "value"), (" \ta b\t ", "a b"), ("  ", ""), ("v", "v")];
+    for (sent, passed) in rows {
+        let backend = Backend::start().await;
+        let client = backend.client(H2cTransport::new());
+        let origin = async {
+            let mut conn = accept(&backend).await;
+            let (_, mut respond) = next(&mut conn).await;
+            let head = Response::builder().header("x-own", sent).header("x-own", "other");
+            let mut send = respond.send_response(head.body(()).unwrap(), false).unwrap();
+            send.send_data(bytes("x"), false).unwrap();
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-sum", sent.parse().unwrap());
+            send.send_trailers(trailers).unwrap();
+            finish(conn).await;
+        };
+        let request = async {
+            let response = client.get().await.unwrap();
+            let values: Vec<_> = response.headers().get_all("x-own").iter().collect();
+            assert_eq!(values, [passed, "other"], "{sent:?}");
+            let (_, trailers) = crate::support::read(response.into_body()).await.unwrap();
+            assert_eq!(trailers["x-sum"], passed, "{sent:?}");
+            drop(client);
+        };
+        tokio::join!(origin, request);
+    }
+}
+
+#[tokio::test]
+async fn content_that_does_not_have_its_length_fails_the_body() {
+    for content in ["ab", "abcdefgh"] {
+        let backend = Backend::start().await;
+        let client = backend.client(H2cTransport::new());
+        let origin = async {
+            let mut conn = accept(&backend).await;
+            let (_, mut respond) = next(&mut conn).await;
+            let head = Response::builder().header("content-length", "5").body(()).unwrap();
+            let mut send = respond.send_response(head, false).unwrap();
+            send.send_data(bytes(content), true).unwrap();
+            finish(conn).await;
+        };
+        let request = async {
+            // Either way the client learns of it: before the head, if all came at once.
+            if let Ok(response) = client.get().await {
+                let body = text(response).await;
+                assert!(body.is_err(), "{content:?}: {body:?}");
+            }
+            drop(client);
+        };
+        tokio::join!(origin, request);
+    }
+}
+
+/// Workers on threads of their own, of which the first made the only connection there may be.
+#[tokio::test]
+async fn at_the_limit_workers_share_a_connection() {
+    let backend = Backend::start().await;
+    let client = backend.client(H2cTransport::new().max_conn(1));
+    let origin = async {
+        let mut conn = accept(&backend).await;
+        for _ in 0..9 {
+            answer(next(&mut conn).await, "shared");
+        }
+        finish(conn).await;
+    };
+    let requests = async {
+        assert_eq!(client.text().await, "shared");
+        for _ in 0..8 {
+            let client = client.clone();
+            let worker = std::thread::spawn(move || {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                runtime.enable_all().build().unwrap().block_on(client.text())
+            });
+            let joined = tokio::task::spawn_blocking(|| worker.join().unwrap());
+            assert_eq!(joined.await.unwrap(), "shared");
+        }
+        drop(client);
+    };
+    tokio::join!(origin, requests);
+    assert!(!backend.has_another().await);
+}
+
+#[tokio::test]
+async fn a_connection_without_an_age_limit_is_watched_all_the_same() {
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let mut tasks = Vec::new();
+    for limit in [std::time::Duration::from_secs(60), std::time::Duration::MAX] {
+        let before = alive();
+        let backend = Backend::start().await;
+        let client = backend.client(H2cTransport::new().idle_conn_timeout(limit));
+        let origin = async {
+            let mut conn = accept(&backend).await;
+            answer(next(&mut conn).await, "x");
+            finish(conn).await;
+        };
+        let request = async {
+            client.text().await;
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            tasks.push(alive() - before);
+            drop(client);
+        };
+        tokio::join!(origin, request);
+        while alive() > before {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(tasks, [2, 2], "driver and reaper");
+}
+
+/// The response is dropped before its end, or was read to its end: a body that is still sent is for nobody then.
+#[tokio::test]
+async fn a_response_that_nobody_reads_further_ends_its_upload() {
+    for whole in [false, true] {
+        let backend = Backend::start().await;
+        let client = backend.client(H2cTransport::new());
+        let (sender, body) = channel();
+        let origin = async {
+            let mut conn = accept(&backend).await;
+            let (request, mut respond) = next(&mut conn).await;
+            let mut send = respond.send_response(Response::new(()), false).unwrap();
+            send.send_data(bytes("early"), whole).unwrap();
+            let mut body = request.into_body();
+            let read = async {
+                loop {
+                    match within(body.data()).await {
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => break error.reason(),
+                        None => break None,
+                    }
+                }
+            };
+            let (reset, ()) = tokio::join!(read, finish(conn));
+            assert_eq!(reset, Some(Reason::CANCEL), "{whole}");
+        };
+        let request = async {
+            let response = client.send(Request::post("/"), body).await.unwrap();
+            sender.data("abc").await.unwrap();
+            if whole {
+                assert_eq!(text(response).await.unwrap(), "early");
+            } else {
+                drop(response);
+            }
+            within(sender.closed()).await;
+            drop(client);
+        };
+        tokio::join!(origin, request);
+    }
 }

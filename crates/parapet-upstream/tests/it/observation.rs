@@ -142,3 +142,14 @@ async fn proxy_behind_a_proxy_tells_of_the_same_attempts() {
     assert_eq!(outer.lines(), lines("edge"));
     assert_eq!(inner.lines(), lines("app:8080"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn log_has_target_and_tries_of_a_request_that_failed_for_good() {
+    let mut request = get("/");
+    let record = Record::mount(&mut request);
+    let upstream = Backend::failing(Error::Protocol("bad head")).upstream().retries(2);
+    assert_eq!(serve(&upstream, request).await.status(), 502);
+    assert_eq!(record.text("upstream"), "app:8080");
+    assert_eq!(record.number("upstreamTries"), 3);
+    assert_eq!(parapet_core::LogFields::get(&*record, "upstreamStatus"), Some(LogValue::Null));
+}

@@ -290,3 +290,15 @@ async fn client_that_leaves_in_the_wait_ends_it() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(backend.seen().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_that_no_clock_reaches_are_no_limits() {
+    let backend = Backend::failing(refused());
+    let upstream = backend.upstream().per_try_timeout(Duration::MAX);
+    let upstream = upstream.backoff_factor(Duration::MAX).max_backoff(Duration::MAX);
+    let mut request = get("/");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+    request.extensions_mut().insert(parapet_core::Deadline(deadline));
+    assert_eq!(serve(&upstream, request).await.status(), 502);
+    assert_eq!(backend.seen().len(), 1, "no wait is begun that would pass the deadline");
+}

@@ -268,3 +268,66 @@ async fn a_first_exchange_may_be_polled_in_one_task_and_end_in_another() {
     conn.answer(ok("moved")).await;
     assert_eq!(within(request).await.unwrap(), "moved");
 }
+
+#[tokio::test]
+async fn a_connection_that_ends_on_its_way_to_a_waiting_post_is_replaced() {
+    let backend = Backend::start().await;
+    let client = backend.client(HttpTransport::new().max_conn(1));
+    let mut first = Box::pin(client.get());
+    assert!(is_pending(&mut first).await);
+    let mut conn = backend.accept().await;
+    while !conn.read.ends_with(b"\r\n\r\n") {
+        assert!(is_pending(&mut first).await);
+        tokio::task::yield_now().await;
+        let _ = conn.stream.try_read_buf(&mut conn.read);
+    }
+    let mut second = Box::pin(client.send(http::Request::post("/"), Body::full("x")));
+    assert!(is_pending(&mut second).await, "at the limit it waits");
+    conn.send(ok("first")).await;
+    let response = first.await.unwrap();
+    drop(conn); // FIN, before the I/O driver has a turn: the second has the connection already
+    let origin = async {
+        let mut conn = backend.accept().await;
+        conn.until(b"x").await;
+        conn.send(ok("second")).await;
+        conn
+    };
+    let (second, _conn) = tokio::join!(second, origin);
+    assert_eq!(text(response).await.unwrap(), "first");
+    assert_eq!(text(second.unwrap()).await.unwrap(), "second");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_waits_for_a_connection_that_lies_idle() {
+    let backend = Backend::start().await;
+    let transport =
+        HttpTransport::new().max_conn(1).max_conn_wait(std::time::Duration::from_secs(60));
+    let client = backend.client(transport);
+    let origin = tokio::spawn(async move {
+        let mut conn = backend.accept().await;
+        for _ in 0..600 {
+            conn.answer(ok("x")).await;
+        }
+        conn
+    });
+    let rounds = async {
+        for _ in 0..300 {
+            let (one, other) = (client.clone(), client.clone());
+            let one = tokio::spawn(async move { one.text().await });
+            let other = tokio::spawn(async move { other.text().await });
+            assert_eq!((one.await.unwrap(), other.await.unwrap()), ("x".into(), "x".into()));
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(50), rounds).await.expect("one waited");
+    origin.await.unwrap();
+}
+
+#[tokio::test]
+async fn any_keep_alive_time_makes_connections() {
+    for time in [1, 999, 40_000_000, u64::MAX] {
+        let backend = Backend::start().await;
+        let time = std::time::Duration::from_millis(time);
+        let client = backend.client(HttpTransport::new().tcp_keep_alive(time));
+        drop(serve(&backend, &client).await);
+    }
+}

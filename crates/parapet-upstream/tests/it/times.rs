@@ -176,3 +176,59 @@ async fn a_connection_of_age_is_not_kept() {
     };
     tokio::join!(origin, requests);
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_that_no_clock_reaches_are_no_limits() {
+    let max = Duration::MAX;
+    let transport = HttpTransport::new()
+        .dial_timeout(max)
+        .max_conn(1)
+        .max_conn_wait(max)
+        .max_conn_lifetime(max)
+        .idle_conn_timeout(max)
+        .expect_continue_timeout(max)
+        .response_header_timeout(max);
+    let mut memory = Memory::new(transport);
+    let client = memory.client();
+    let origin = async {
+        let mut conn = memory.accept().await;
+        for _ in 0..2 {
+            conn.answer("HTTP/1.1 100 Continue\r\n\r\n").await;
+            conn.until(b"body").await;
+            conn.send(ok("")).await;
+        }
+        conn
+    };
+    let requests = async {
+        for _ in 0..2 {
+            let request = Request::post("/").header("expect", "100-continue");
+            assert_eq!(client.send(request, Body::full("body")).await.unwrap().status(), 200);
+        }
+    };
+    let (conn, ()) = tokio::join!(origin, requests);
+    assert_eq!(memory.transport.stats().remove(0).idle, 1);
+    drop(conn);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_cuts_a_body_of_which_more_is_always_there() {
+    let mut memory = Memory::new(HttpTransport::new());
+    let client = memory.client();
+    let start = Instant::now();
+    let at = Attempt::new().with_deadline(start + SECOND / 5);
+    let origin = async {
+        let mut conn = memory.accept().await;
+        conn.answer("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await;
+        conn.send(vec![b'x'; 1_000_000]).await; // all of it waits in memory
+        conn
+    };
+    let (_conn, response) =
+        tokio::join!(origin, client.attempt(Request::get("/"), Body::empty(), &at));
+    let mut body = response.unwrap().into_body();
+    while start.elapsed() < SECOND / 5 {
+        assert!(body.frame().await.unwrap().is_ok(), "{:?}", start.elapsed());
+        tokio::time::advance(SECOND / 20).await;
+    }
+    let failed = body.frame().await.unwrap();
+    assert!(matches!(failed, Err(BodyError::Timeout)), "{failed:?}");
+}

@@ -284,3 +284,28 @@ async fn renewed_material_holds_for_handshakes_that_begin_afterwards() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn a_post_never_meets_a_connection_whose_end_was_announced() {
+    let authority = Authority::new();
+    let backend = Backend::start().await;
+    let acceptor = acceptor(authority.sign("127.0.0.1", 2100), &["http/1.1"], None);
+    let client = client(&backend, HttpsTransport::new().roots([authority.root()]).unwrap());
+    let exchange = async || {
+        let origin = async {
+            let mut conn = accept(&backend, &acceptor).await.unwrap();
+            conn.until(b"x").await;
+            conn.send(ok("")).await;
+            conn
+        };
+        let post = client.send(http::Request::post("/"), Body::full("x"));
+        let (response, conn) = tokio::join!(post, origin);
+        assert_eq!(response.unwrap().status(), 200);
+        conn
+    };
+    for _ in 0..20 {
+        let mut conn = exchange().await;
+        // Before the I/O driver has a turn.
+        conn.stream.shutdown().await.unwrap();
+    }
+}

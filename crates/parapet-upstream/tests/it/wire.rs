@@ -1,7 +1,13 @@
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
 use http::Request;
 use http::request::Builder;
 use parapet_core::{Body, BodyError};
-use parapet_upstream::{Error, HttpTransport};
+use parapet_upstream::{DialTarget, Error, HttpTransport};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::backend::{Backend, Conn, bytes, ok};
 
@@ -193,4 +199,76 @@ async fn an_expectation_waits_for_100_only_if_it_is_asked_to() {
         assert_eq!((first.status().as_u16(), second.status().as_u16()), (200, 417));
     };
     tokio::join!(origin, requests);
+}
+
+/// A connection that counts its writes: plain ones, and those of several pieces.
+struct Counted {
+    stream: tokio::net::TcpStream,
+    writes: std::sync::Arc<[AtomicUsize; 2]>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes[0].fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.writes[1].fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_head_and_what_is_there_of_its_body_are_one_write() {
+    let frames = || streamed(&["one", "two", "three"]);
+    let rows: [(Body, &str, [usize; 2]); 3] = [
+        (Body::empty(), "content-length: 0\r\n\r\n", [1, 0]),
+        (Body::full("hello"), "hello", [0, 1]),
+        (frames(), "0\r\n\r\n", [0, 1]),
+    ];
+    for (body, end, expected) in rows {
+        let writes = std::sync::Arc::<[AtomicUsize; 2]>::default();
+        let count = std::sync::Arc::clone(&writes);
+        let transport = HttpTransport::new().dial(move |target: DialTarget| {
+            let writes = std::sync::Arc::clone(&count);
+            async move {
+                let stream = tokio::net::TcpStream::connect(&*target.addr).await?;
+                Ok(Counted { stream, writes })
+            }
+        });
+        let bytes = sent(transport, Request::post("/"), body, end).await;
+        let counted = [&writes[0], &writes[1]].map(|writes| writes.load(Ordering::Relaxed));
+        assert_eq!(counted, expected, "{bytes}");
+    }
 }

@@ -135,9 +135,8 @@ async fn a_dial_function_gets_host_and_port_and_its_error_is_found_in_the_failur
     }
 }
 
-#[tokio::test]
-async fn an_address_that_never_answers_is_a_504() {
-    // A listener that accepts nothing and whose queue is full: the kernel drops further handshakes.
+/// A listener that accepts nothing and whose queue is full: the kernel drops further handshakes.
+async fn deaf() -> (std::net::SocketAddr, impl Drop) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
     socket.listen(0).unwrap();
@@ -150,6 +149,44 @@ async fn an_address_that_never_answers_is_a_504() {
             Err(_full) => break,
         }
     }
+    (address, Deaf(socket, filling))
+}
+
+struct Deaf(Socket, Vec<TcpStream>);
+
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        self.1.clear();
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+#[tokio::test]
+async fn without_a_setting_a_dial_ends_after_5_s() {
+    let (address, _deaf) = deaf().await;
+    let client = Client::new(&address.to_string(), HttpTransport::new());
+    // Nothing comes from this socket that the clock could run ahead of.
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let error = client.get().await.unwrap_err();
+    assert!(matches!(error, Error::Connect { kind: ConnectErrorKind::Timeout, .. }), "{error:?}");
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+/// `localhost` has addresses of both families nearly everywhere, and the first one is IPv6.
+#[tokio::test]
+async fn a_name_is_reached_over_the_family_that_answers() {
+    let backend = Backend::start().await; // IPv4 only
+    let host = backend.host().replace("127.0.0.1", "localhost");
+    let client = Client::new(&host, HttpTransport::new());
+    let (_, body) =
+        tokio::join!(async { backend.accept().await.answer(ok("here")).await }, client.text());
+    assert_eq!(body, "here");
+}
+
+#[tokio::test]
+async fn an_address_that_never_answers_is_a_504() {
+    let (address, _deaf) = deaf().await;
     let transport = HttpTransport::new().dial_timeout(Duration::from_millis(100));
     let client = Client::new(&address.to_string(), transport.clone());
     let error = client.get().await.unwrap_err();
