@@ -32,8 +32,8 @@ pub enum Error {
         /// The setting: `rate` or `burst`.
         setting: &'static str,
     },
-    /// A bucket that would need more than a hundred years to fill again.
-    #[error("a burst of {burst} needs {refill:?} to come back: at most 100 years")]
+    /// A bucket that would need more than two hundred years to fill again.
+    #[error("a burst of {burst} needs {refill:?} to come back: at most 200 years")]
     RefillTooLong {
         /// Units at once.
         burst: u32,

@@ -42,8 +42,8 @@ pub(crate) fn interval(rate: u32, period: u64, burst: u32, nanos: u32) -> Result
     Ok(interval)
 }
 
-/// A hundred years.
-const LONGEST_REFILL: Duration = Duration::from_secs(100 * 366 * 86_400);
+/// Two hundred years: in nanoseconds twice that is below 2^64, in microseconds that and the Unix time below 2^53.
+const LONGEST_REFILL: Duration = Duration::from_secs(200 * 366 * 86_400);
 
 /// The rules of GCRA: state, time since the start and cost in, decision out.
 #[derive(Clone, Copy, Debug)]
@@ -163,11 +163,11 @@ mod tests {
     #[test]
     fn no_cost_overflows_into_an_admission() {
         let year = 366 * 86_400 * SECOND;
-        let rules = Cells { interval: interval(1, year, 100, 1).unwrap(), burst: 100 };
-        for now in [0, year, u64::MAX / 2] {
+        let rules = Cells { interval: interval(1, year, 200, 1).unwrap(), burst: 200 };
+        for now in [0, year, 20 * year] {
             let mut state = Arrival::default();
             assert!(rules.take(&mut state, now, u32::MAX).is_err(), "{now}");
-            assert_eq!(rules.take(&mut state, now, 100), Ok(()), "{now}");
+            assert_eq!(rules.take(&mut state, now, 200), Ok(()), "{now}");
             assert!(rules.take(&mut state, now, 1).is_err(), "{now}");
         }
     }
