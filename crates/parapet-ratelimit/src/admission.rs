@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use parapet_core::{BoxFuture, Handler, Request, Response, ResponseFuture, Serve, plain_error};
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use crate::headers::{self, RateLimitHeaders};
 use crate::limiter::{CostFn, ExceededFn, KeyFn, ObserveFn, SkipFn};
@@ -92,6 +93,15 @@ struct Wrapped {
     needs_put: bool,
 }
 
+impl Wrapped {
+    /// Often called by a drop, and then perhaps by a panic: a second one would end the process.
+    fn give_back(&self, f: impl FnOnce(&dyn Strategy)) {
+        if catch_unwind(AssertUnwindSafe(|| f(&*self.member.strategy))).is_err() {
+            hook_panicked("put");
+        }
+    }
+}
+
 impl Admission {
     pub(crate) fn wrap(key: KeyFn, members: Vec<Member>, next: Handler) -> Handler {
         let members: Vec<_> = members
@@ -118,12 +128,20 @@ impl Serve for Admission {
                 return internal_error();
             }
         };
-        let mut round = Round { key, asked: SmallVec::new() };
-        match inner.advance(&mut round, &request) {
+        let mut round = Round { key, asked: SmallVec::new(), waits_since: None };
+        // A strategy may be the user's own: its panic must not keep what others of the chain have given.
+        let step = catch_unwind(AssertUnwindSafe(|| inner.advance(&mut round, &request)));
+        let step = step.unwrap_or_else(|_| {
+            hook_panicked("strategy");
+            inner.refund(&mut round);
+            Step::Broken
+        });
+        match step {
             Step::Admitted => admitted(inner, round, request),
             Step::Denied(denial) => inner.deny(request, &denial),
             Step::Broken => internal_error(),
             Step::Wait(pending) => {
+                round.waits_since = Some(Instant::now());
                 let started = Started { inner: Arc::clone(inner), round: Some(round) };
                 ResponseFuture::new(wait(started, pending, request))
             }
@@ -164,6 +182,8 @@ struct Round {
     key: Key,
     /// An entry for each member that was asked, in their order.
     asked: SmallVec<[Asked; 2]>,
+    /// When it first had to wait: what was taken before is at least that old.
+    waits_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy)]
@@ -205,7 +225,7 @@ struct Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        if let Some(round) = &self.round {
+        if let Some(round) = &mut self.round {
             self.inner.refund(round);
         }
     }
@@ -272,15 +292,15 @@ impl Inner {
         let at = round.asked.len().checked_sub(1)?;
         let member = &self.members.get(at)?.member;
         let asked = round.asked.get_mut(at)?;
+        if verdict == Verdict::Allowed {
+            asked.taken = asked.cost;
+        }
         asked.quota = match quota {
             None if member.shows_quota() => member.strategy.quota(&round.key),
             quota => quota,
         };
         match verdict {
-            Verdict::Allowed => {
-                asked.taken = asked.cost;
-                None
-            }
+            Verdict::Allowed => None,
             Verdict::Limited { .. } if member.dry_run => {
                 asked.outcome = Some(Outcome::ShadowLimited);
                 None
@@ -298,13 +318,20 @@ impl Inner {
         }
     }
 
-    fn refund(&self, round: &Round) {
-        for (wrapped, asked) in self.members.iter().zip(&round.asked).rev() {
-            let (strategy, taken) = (&wrapped.member.strategy, asked.taken);
-            match wrapped.needs_put {
-                _ if taken == 0 => {}
-                true => strategy.put(&round.key, taken),
-                false => strategy.refund(&round.key, taken),
+    /// Gives back what was taken, once.
+    fn refund(&self, round: &mut Round) {
+        let key = &round.key;
+        for (wrapped, asked) in self.members.iter().zip(&mut round.asked).rev() {
+            if wrapped.needs_put {
+                put(wrapped, key, asked);
+                continue;
+            }
+            let taken = std::mem::take(&mut asked.taken);
+            if taken > 0 {
+                wrapped.give_back(|strategy| match round.waits_since {
+                    None => strategy.refund(key, taken),
+                    Some(since) => strategy.refund_aged(key, taken, since.elapsed()),
+                });
             }
         }
     }
@@ -415,7 +442,7 @@ impl Drop for Slots {
 fn put(wrapped: &Wrapped, key: &Key, asked: &mut Asked) {
     let taken = std::mem::take(&mut asked.taken);
     if wrapped.needs_put && taken > 0 {
-        wrapped.member.strategy.put(key, taken);
+        wrapped.give_back(|strategy| strategy.put(key, taken));
     }
 }
 

@@ -42,30 +42,41 @@ impl Clock {
 }
 
 /// Unix time that is read anew from the calendar clock once a minute: processes that share windows through Redis must
-/// stay together for months, so each follows NTP. Never runs backwards.
+/// stay together for months, so each follows NTP. Never runs backwards, nor stands still: while the calendar is behind what
+/// was told, it goes at half speed. Standing still would keep a window open, and its exhausted keys out, for as long as the
+/// calendar was set back.
 #[derive(Debug)]
 pub(crate) struct FleetClock(Mutex<Reading>);
 
 #[derive(Debug)]
 struct Reading {
     clock: Clock,
+    /// What was told last.
     last: u64,
+    /// When.
+    told: Instant,
+}
+
+impl Reading {
+    fn now(&mut self, instant: Instant, calendar: impl FnOnce() -> u64) -> u64 {
+        if instant.saturating_duration_since(self.clock.anchor) >= REREAD {
+            self.clock = Clock { base: calendar(), anchor: instant };
+        }
+        let passed = saturated_nanos(instant.saturating_duration_since(self.told));
+        self.last = self.clock.at(instant).max(self.last.saturating_add(passed / 2));
+        self.told = self.told.max(instant);
+        self.last
+    }
 }
 
 impl FleetClock {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Reading { clock: Clock::unix(), last: 0 }))
+        Self(Mutex::new(Reading { clock: Clock::unix(), last: 0, told: Instant::now() }))
     }
 
     pub(crate) fn now(&self) -> u64 {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let instant = Instant::now();
-        if instant.saturating_duration_since(reading.clock.anchor) >= REREAD {
-            reading.clock = Clock { base: unix_nanos(), anchor: instant };
-        }
-        // A calendar that was set back makes time stand still, so that no window that is over is used again.
-        reading.last = reading.last.max(reading.clock.at(instant));
-        reading.last
+        reading.now(Instant::now(), unix_nanos)
     }
 }
 
@@ -74,4 +85,31 @@ const REREAD: Duration = Duration::from_secs(60);
 fn unix_nanos() -> u64 {
     let since = parapet_core::time::date().duration_since(SystemTime::UNIX_EPOCH);
     saturated_nanos(since.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calendar_set_back_slows_time_down_until_it_is_caught_up() {
+        const SECOND: u64 = 1_000_000_000;
+        let start = Instant::now();
+        let clock = Clock { base: 1_000 * SECOND, anchor: start };
+        let mut reading = Reading { clock, last: 0, told: start };
+        let mut at = |seconds: u64, calendar: u64| {
+            let instant = start + Duration::from_secs(seconds);
+            reading.now(instant, || calendar * SECOND) / SECOND
+        };
+        assert_eq!(at(59, 0), 1_059);
+        assert_eq!(at(60, 1_060), 1_060);
+        // Forty seconds back.
+        assert_eq!(at(120, 1_080), 1_090);
+        assert_eq!(at(130, 0), 1_095);
+        assert_eq!(at(125, 0), 1_095, "a reading from before");
+        assert_eq!(at(140, 0), 1_100, "both are there");
+        assert_eq!(at(150, 0), 1_110);
+        // An hour ahead at once.
+        assert_eq!(at(180, 5_000), 5_000);
+    }
 }

@@ -135,10 +135,7 @@ const LIMITED: Verdict = Verdict::Limited { after: Some(Duration::ZERO) };
 
 /// Gives units back and hands what is free to those who wait.
 fn release(table: &Arc<Table<Queued>>, hash: KeyHash, cost: u32) {
-    let admitted = table.visit(hash, |rules, line, tally| {
-        line.in_flight = line.in_flight.saturating_sub(cost);
-        rules.admit(line, tally)
-    });
+    let admitted = table.visit(hash, |rules, line, tally| rules.give_back(line, cost, tally));
     hand_over(table, hash, admitted.unwrap_or_default());
 }
 
@@ -162,7 +159,11 @@ struct Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(table) = self.table.take() {
-            release(&table, self.hash, self.cost);
+            let admitted = table.visit(self.hash, |rules, line, tally| {
+                tally.allowed = tally.allowed.saturating_sub(1); // whom it was meant for was not admitted
+                rules.give_back(line, self.cost, tally)
+            });
+            hand_over(&table, self.hash, admitted.unwrap_or_default());
         }
     }
 }
@@ -264,6 +265,11 @@ impl Queued {
         line.waiting += 1;
         line.waiters.get_or_insert_default().push_back(waiter);
         Entered::Queued(handed)
+    }
+
+    fn give_back(self, line: &mut Line, cost: u32, tally: &mut Tally) -> SmallVec<[Waiter; 1]> {
+        line.in_flight = line.in_flight.saturating_sub(cost);
+        self.admit(line, tally)
     }
 
     /// Takes those out of the queue who fit now, in order, and counts them in.

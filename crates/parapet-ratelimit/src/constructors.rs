@@ -74,7 +74,7 @@ pub fn concurrent_queue(capacity: u32, size: u32) -> Result<RateLimiter, Error> 
 /// `rate` requests a client each `period`, evenly; `burst` at once.
 ///
 /// # Errors
-/// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooLong`].
+/// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooLong`], [`Error::RefillTooLong`].
 pub fn gcra(rate: u32, period: Duration, burst: u32) -> Result<RateLimiter, Error> {
     Ok(RateLimiter::new(Gcra::new(rate, period, burst)?))
 }

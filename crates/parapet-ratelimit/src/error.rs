@@ -32,6 +32,14 @@ pub enum Error {
         /// The setting: `rate` or `burst`.
         setting: &'static str,
     },
+    /// A bucket that would need more than two hundred years to fill again.
+    #[error("a burst of {burst} needs {refill:?} to come back: at most 200 years")]
+    RefillTooLong {
+        /// Units at once.
+        burst: u32,
+        /// What it would take to regain them, in whole seconds.
+        refill: Duration,
+    },
     /// A queue in front of nothing: whoever waits would wait for ever.
     #[error("capacity of a concurrent queue must be at least 1")]
     ZeroCapacity,

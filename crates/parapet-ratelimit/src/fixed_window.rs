@@ -65,12 +65,19 @@ impl Window {
         now / self.size.max(1)
     }
 
-    fn left(&self, now: u64) -> u64 {
-        self.size - now % self.size.max(1)
+    /// The time that counts for `state`. A thread may have read the clock before another one opened the next window: by
+    /// its own `now` it would wipe what that window has counted.
+    fn current(&self, state: &Used, now: u64) -> u64 {
+        now.max(state.window.saturating_mul(self.size))
+    }
+
+    fn left(&self, state: &Used, now: u64) -> u64 {
+        let current = self.current(state, now);
+        current - now + (self.size - current % self.size.max(1))
     }
 
     fn used(&self, state: &Used, now: u64) -> u32 {
-        if state.window == self.index(now) { state.used } else { 0 }
+        if state.window >= self.index(now) { state.used } else { 0 }
     }
 }
 
@@ -78,7 +85,7 @@ impl Rules for Window {
     type State = Used;
 
     fn is_stale(&self, state: &Used, now: u64) -> bool {
-        state.window != self.index(now)
+        state.window < self.index(now)
     }
 
     fn consumed(&self, state: &Used, now: u64) -> u64 {
@@ -93,23 +100,23 @@ impl Rules for Window {
 impl Meter for Window {
     fn take(&self, state: &mut Used, now: u64, cost: u32) -> Result<(), u64> {
         let used = self.used(state, now);
-        *state = Used { window: self.index(now), used };
+        *state = Used { window: self.index(self.current(state, now)), used };
         match used.checked_add(cost) {
             Some(used) if used <= self.max => {
                 state.used = used;
                 Ok(())
             }
-            _ => Err(self.left(now)),
+            _ => Err(self.left(state, now)),
         }
     }
 
     fn after(&self, state: &Used, now: u64, cost: u32) -> u64 {
         let sum = u64::from(self.used(state, now)) + u64::from(cost);
-        if sum > self.max.into() { self.left(now) } else { 0 }
+        if sum > self.max.into() { self.left(state, now) } else { 0 }
     }
 
-    fn refund(&self, state: &mut Used, now: u64, cost: u32) {
-        if state.window == self.index(now) {
+    fn refund(&self, state: &mut Used, taken: u64, _now: u64, cost: u32) {
+        if state.window == self.index(taken) {
             state.used = state.used.saturating_sub(cost);
         }
     }
@@ -119,7 +126,7 @@ impl Meter for Window {
             limit: self.max,
             window: Some(Duration::from_nanos(self.size)),
             remaining: self.max.saturating_sub(self.used(state, now)),
-            reset: Duration::from_nanos(self.left(now)),
+            reset: Duration::from_nanos(self.left(state, now)),
         }
     }
 }
@@ -162,6 +169,27 @@ mod tests {
         assert_eq!(taken, [true, true, true, false, true, false, false]);
     }
 
+    #[test]
+    fn a_clock_that_was_read_before_the_edge_wipes_nothing_after_it() {
+        let (rules, mut state) = (Window { max: 2, size: 10 }, Used::default());
+        let taken = [20, 19, 20, 18, 29].map(|now| rules.take(&mut state, now, 1));
+        assert_eq!(taken, [Ok(()), Ok(()), Err(10), Err(12), Err(1)]);
+        assert!(!rules.is_stale(&state, 19));
+        assert_eq!((rules.quota(&state, 19).remaining, rules.after(&state, 19, 1)), (0, 11));
+    }
+
+    #[test]
+    fn what_was_taken_in_a_window_that_is_over_is_not_given_back_to_the_next() {
+        let (rules, mut state) = (Window { max: 2, size: 10 }, Used::default());
+        for now in [9, 9, 10, 10] {
+            assert_eq!(rules.take(&mut state, now, 1), Ok(()));
+        }
+        rules.refund(&mut state, 9, 11, 2);
+        assert_eq!(rules.take(&mut state, 11, 1), Err(9));
+        rules.refund(&mut state, 10, 11, 1);
+        assert_eq!(rules.take(&mut state, 11, 1), Ok(()));
+    }
+
     proptest! {
         #[test]
         fn counts_like_a_counter_for_each_window(
@@ -190,7 +218,7 @@ mod tests {
             let before = Used { window: now / 10, used };
             let mut state = before;
             rules.take(&mut state, now, cost).unwrap();
-            rules.refund(&mut state, now, cost);
+            rules.refund(&mut state, now, now, cost);
             prop_assert_eq!(state, before);
         }
     }

@@ -16,23 +16,34 @@ impl Gcra {
     /// `rate` units a `period`, `burst` of them at once.
     ///
     /// # Errors
-    /// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooLong`].
+    /// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooLong`], [`Error::RefillTooLong`].
     pub fn new(rate: u32, period: Duration, burst: u32) -> Result<Self, Error> {
-        let interval = interval(rate, nanos("period", period)?, burst)?;
+        let interval = interval(rate, nanos("period", period)?, burst, 1)?;
         Ok(Self(Metered::new(Cells { interval, burst }, Clock::monotonic())))
     }
 }
 
 metered_strategy!(Gcra);
 
-/// Time a unit, in the unit of `period`, rounded up.
-pub(crate) fn interval(rate: u32, period: u64, burst: u32) -> Result<u64, Error> {
+/// Time a unit of the limit, rounded up, in the unit of `period`, which is `nanos` long.
+pub(crate) fn interval(rate: u32, period: u64, burst: u32, nanos: u32) -> Result<u64, Error> {
     match (rate, burst) {
-        (0, _) => Err(Error::ZeroRate { setting: "rate" }),
-        (_, 0) => Err(Error::ZeroRate { setting: "burst" }),
-        _ => Ok(period.div_ceil(rate.into())),
+        (0, _) => return Err(Error::ZeroRate { setting: "rate" }),
+        (_, 0) => return Err(Error::ZeroRate { setting: "burst" }),
+        _ => {}
     }
+    let interval = period.div_ceil(rate.into());
+    // Beyond it sums would be cut to what a u64 holds, or to what Redis counts exactly, and the limit would admit all.
+    let seconds = u128::from(interval) * u128::from(burst) * u128::from(nanos) / u128::from(SECOND);
+    let refill = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+    if refill > LONGEST_REFILL {
+        return Err(Error::RefillTooLong { burst, refill });
+    }
+    Ok(interval)
 }
+
+/// Two hundred years: in nanoseconds twice that is below 2^64, in microseconds that and the Unix time below 2^53.
+const LONGEST_REFILL: Duration = Duration::from_secs(200 * 366 * 86_400);
 
 /// The rules of GCRA: state, time since the start and cost in, decision out.
 #[derive(Clone, Copy, Debug)]
@@ -88,8 +99,10 @@ impl Meter for Cells {
         (self.next(*state, now, cost) - now).saturating_sub(self.tolerance())
     }
 
-    fn refund(&self, state: &mut Arrival, _now: u64, cost: u32) {
-        state.0 = state.0.saturating_sub(self.interval.saturating_mul(cost.into()));
+    /// What the bucket has regained since is not given a second time: it may have been full, and have lost it.
+    fn refund(&self, state: &mut Arrival, taken: u64, now: u64, cost: u32) {
+        let units = self.interval.saturating_mul(cost.into());
+        state.0 = state.0.saturating_sub(units.saturating_sub(now.saturating_sub(taken)));
     }
 
     fn quota(&self, state: &Arrival, now: u64) -> Quota {
@@ -112,7 +125,7 @@ mod tests {
     use super::*;
 
     fn cells(rate: u32, burst: u32) -> Cells {
-        Cells { interval: interval(rate, SECOND, burst).unwrap(), burst }
+        Cells { interval: interval(rate, SECOND, burst, 1).unwrap(), burst }
     }
 
     #[test]
@@ -134,6 +147,29 @@ mod tests {
         let steps = (0..=10_000).map(|ms| ms * 1_000_000);
         let passed = steps.filter(|now| rules.take(&mut state, *now, 1).is_ok()).count();
         assert_eq!(passed, 110);
+    }
+
+    #[test]
+    fn what_the_bucket_has_regained_is_not_given_back_again() {
+        let (rules, mut state) = (Cells { interval: 10, burst: 5 }, Arrival::default());
+        assert_eq!(rules.take(&mut state, 0, 5), Ok(()));
+        assert_eq!(rules.take(&mut state, 50, 5), Ok(()));
+        rules.refund(&mut state, 0, 50, 5);
+        assert_eq!(rules.take(&mut state, 50, 1), Err(10));
+        rules.refund(&mut state, 30, 50, 5);
+        assert_eq!(rules.quota(&state, 50).remaining, 3);
+    }
+
+    #[test]
+    fn no_cost_overflows_into_an_admission() {
+        let year = 366 * 86_400 * SECOND;
+        let rules = Cells { interval: interval(1, year, 200, 1).unwrap(), burst: 200 };
+        for now in [0, year, 20 * year] {
+            let mut state = Arrival::default();
+            assert!(rules.take(&mut state, now, u32::MAX).is_err(), "{now}");
+            assert_eq!(rules.take(&mut state, now, 200), Ok(()), "{now}");
+            assert!(rules.take(&mut state, now, 1).is_err(), "{now}");
+        }
     }
 
     proptest! {
@@ -166,7 +202,7 @@ mod tests {
             rules.take(&mut state, now, spent).unwrap();
             let before = rules.quota(&state, now);
             rules.take(&mut state, now, cost).unwrap();
-            rules.refund(&mut state, now, cost);
+            rules.refund(&mut state, now, now, cost);
             prop_assert_eq!(rules.quota(&state, now), before);
         }
     }

@@ -14,7 +14,7 @@ use crate::{Decision, Key, Stats, Strategy, Verdict, Waits};
 
 /// One request an interval for each key; up to `size` more wait for their turn.
 ///
-/// A request of cost `c` takes the place of `c`. One that is dropped while it waits gives its place up; its turn goes to
+/// A request of cost `c` takes the place of `c`, in line too: it waits only if `size` has room for them. One that is dropped while it waits gives its place up; its turn goes to
 /// the next only if it was the last in line.
 #[derive(Debug)]
 pub struct LeakyBucket {
@@ -104,7 +104,7 @@ impl Drop for Waiter {
         self.table.visit(self.hash, |rules, state, tally| {
             if self.admitted {
                 tally.allowed += 1;
-                state.waiting = state.waiting.saturating_sub(1);
+                state.waiting = state.waiting.saturating_sub(self.cost);
             } else {
                 rules.give_up(state, self.at, self.cost);
             }
@@ -124,6 +124,8 @@ pub(crate) struct Drip {
 pub(crate) struct Line {
     /// The turn of the last request that was admitted or is in line.
     last: u64,
+    /// Units in line. Units and not requests bound how far `last` runs ahead: else one request of a great cost that leaves
+    /// would block its key for years.
     waiting: u32,
     /// Whether there was one.
     begun: bool,
@@ -147,11 +149,13 @@ impl Drip {
             *state = Line { last: now, begun: true, ..*state };
             return Turn::Now;
         }
-        if state.waiting >= self.size {
-            return Turn::Full { after: next - now };
+        match state.waiting.checked_add(cost) {
+            Some(waiting) if waiting <= self.size => {
+                *state = Line { last: next, waiting, begun: true };
+                Turn::At(next)
+            }
+            _ => Turn::Full { after: next - now },
         }
-        *state = Line { last: next, waiting: state.waiting + 1, begun: true };
-        Turn::At(next)
     }
 
     fn after(&self, state: &Line, now: u64, cost: u32) -> u64 {
@@ -160,7 +164,7 @@ impl Drip {
 
     /// A waiter left. Only the last in line can give its turn back: the turns before it are somebody's promise.
     fn give_up(&self, state: &mut Line, at: u64, cost: u32) {
-        state.waiting = state.waiting.saturating_sub(1);
+        state.waiting = state.waiting.saturating_sub(cost);
         if state.last == at {
             state.last = at.saturating_sub(self.interval.saturating_mul(cost.into()));
         }
@@ -212,6 +216,19 @@ mod tests {
         assert_eq!(rules.take(&mut middle, 0, 1), Turn::At(300));
         rules.give_up(&mut state, 200, 1);
         assert_eq!(rules.take(&mut state, 0, 1), Turn::At(200));
+    }
+
+    #[test]
+    fn a_great_cost_waits_only_where_the_line_has_room_and_blocks_nobody_for_long() {
+        let (rules, mut state) = (Drip { interval: 100, size: 3 }, Line::default());
+        assert_eq!(rules.take(&mut state, 0, 1), Turn::Now);
+        assert_eq!(rules.take(&mut state, 0, u32::MAX), Turn::Full { after: 429_496_729_500 });
+        assert_eq!(rules.take(&mut state, 0, 2), Turn::At(200));
+        assert_eq!(rules.take(&mut state, 0, 2), Turn::Full { after: 400 });
+        assert_eq!(rules.take(&mut state, 0, 1), Turn::At(300));
+        rules.give_up(&mut state, 200, 2);
+        rules.give_up(&mut state, 300, 1);
+        assert_eq!((state.waiting, state.last), (0, 200));
     }
 
     proptest! {

@@ -52,7 +52,8 @@ impl Key {
     }
 
     /// As people and Redis read it: an address, a prefix with its length, bytes percent-encoded outside of
-    /// `A-Z a-z 0-9 . _ ~ -`; above 128 bytes `h` and the first 32 hex digits of the SHA-256 of the bytes.
+    /// `A-Z a-z 0-9 . _ ~ -`; above 128 bytes `h` and the first 32 hex digits of the SHA-256 of the bytes. No two keys
+    /// read the same.
     pub(crate) fn readable(&self) -> String {
         match &self.0 {
             Repr::V4(address) => address.to_string(),
@@ -170,8 +171,12 @@ pub(crate) fn check_prefix(length: u8) -> Result<(), Error> {
 fn readable(bytes: &[u8]) -> String {
     let mut text = String::new();
     if bytes.len() <= LONGEST_READABLE {
-        for &byte in bytes {
-            if byte.is_ascii_alphanumeric() || b"._~-".contains(&byte) {
+        // Else a client could send the address of another as its token, and spend its budget.
+        let mistaken = reads_as_another_kind(bytes);
+        for (at, &byte) in bytes.iter().enumerate() {
+            if mistaken && at == 0 {
+                let _ = write!(text, "%{byte:02X}");
+            } else if byte.is_ascii_alphanumeric() || b"._~-".contains(&byte) {
                 text.push(char::from(byte));
             } else {
                 let _ = write!(text, "%{byte:02X}"); // a String takes all that is written
@@ -189,6 +194,13 @@ fn readable(bytes: &[u8]) -> String {
     text
 }
 
+/// Whether bytes look like an IPv4 address or like a digest. IPv6 has colons, which are always encoded.
+fn reads_as_another_kind(bytes: &[u8]) -> bool {
+    let hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let digest = matches!(bytes, [b'h', rest @ ..] if rest.len() == 32 && rest.iter().all(hex));
+    digest || std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +215,15 @@ mod tests {
         // SHA-256 of 200 times `a`, from coreutils.
         assert_eq!(Key::from("a".repeat(200)).readable(), "hc2a908d98f5df987ade41b5fce213067");
         assert_eq!(Key::from(":".repeat(50)).readable().len(), 33);
+    }
+
+    #[test]
+    fn bytes_never_read_as_an_address_or_a_digest() {
+        assert_eq!(Key::from("10.0.0.1").readable(), "%310.0.0.1");
+        assert_eq!(Key::from("10.0.0").readable(), "10.0.0");
+        let digest = Key::from("a".repeat(200)).readable();
+        assert_eq!(Key::from(digest.clone()).readable(), digest.replacen('h', "%68", 1));
+        assert_eq!(Key::from(digest.to_uppercase()).readable(), digest.to_uppercase());
     }
 
     #[test]

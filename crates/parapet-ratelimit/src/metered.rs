@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::error::saturated_nanos;
 use crate::shard::Rules;
 use crate::table::{DEFAULT_MAX_KEYS, Table};
 use crate::{Decision, Key, Quota, QuotaDecision, Stats, Verdict};
@@ -15,8 +16,8 @@ pub(crate) trait Meter: Rules + Copy {
     /// In how many nanoseconds `cost` may be taken; 0: now.
     fn after(&self, state: &Self::State, now: u64, cost: u32) -> u64;
 
-    /// Gives back what was taken.
-    fn refund(&self, state: &mut Self::State, now: u64, cost: u32);
+    /// Gives back what was taken at `taken`, as far as it still counts.
+    fn refund(&self, state: &mut Self::State, taken: u64, now: u64, cost: u32);
 
     fn quota(&self, state: &Self::State, now: u64) -> Quota;
 }
@@ -63,9 +64,11 @@ impl<M: Meter> Metered<M> {
         QuotaDecision::Ready(verdict(taken), quota)
     }
 
-    pub(crate) fn refund(&self, key: &Key, cost: u32) {
+    pub(crate) fn refund(&self, key: &Key, cost: u32, age: Duration) {
         let now = self.clock.now();
-        self.table.visit(self.table.hash(key), |rules, state, _| rules.refund(state, now, cost));
+        let taken = now.saturating_sub(saturated_nanos(age));
+        self.table
+            .visit(self.table.hash(key), |rules, state, _| rules.refund(state, taken, now, cost));
     }
 
     pub(crate) fn after(&self, key: &Key, cost: u32) -> Duration {
@@ -122,7 +125,11 @@ macro_rules! metered_strategy {
             }
 
             fn refund(&self, key: &crate::Key, cost: u32) {
-                self.0.refund(key, cost);
+                self.0.refund(key, cost, std::time::Duration::ZERO);
+            }
+
+            fn refund_aged(&self, key: &crate::Key, cost: u32, age: std::time::Duration) {
+                self.0.refund(key, cost, age);
             }
 
             fn after(&self, key: &crate::Key, cost: u32) -> std::time::Duration {

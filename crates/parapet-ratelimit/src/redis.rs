@@ -132,7 +132,8 @@ pub fn redis_sliding_window(
 /// `rate` requests a client each `period`, evenly, `burst` at once, over all processes. Admits all while Redis is down.
 ///
 /// # Errors
-/// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooShort`], [`Error::DurationTooLong`].
+/// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooShort`], [`Error::DurationTooLong`],
+/// [`Error::RefillTooLong`].
 pub fn redis_gcra(
     runner: impl RedisRunner,
     rate: u32,

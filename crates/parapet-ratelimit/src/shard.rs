@@ -124,6 +124,10 @@ impl<S: Default> Shard<S> {
         let result = f(&mut slot.state, &mut self.tally);
         if rules.is_idle(&slot.state) {
             self.remove(at);
+            // Such entries are never swept: what a rush has left is given back here, rarely enough to cost nothing.
+            if self.slots.len() > LARGE && self.len.saturating_mul(8) < self.slots.len() {
+                self.resize(self.len.saturating_mul(2).max(SMALLEST));
+            }
         }
         Some(result)
     }
@@ -237,6 +241,8 @@ impl<S: Default> Shard<S> {
 }
 
 const SMALLEST: usize = 8;
+/// From here on memory is worth giving back.
+const LARGE: usize = 64;
 const SAMPLE: usize = 8;
 
 /// The slot at which a search begins: `low` scaled to the number of slots, which need not be a power of two.

@@ -70,6 +70,12 @@ impl Sliding {
         }
     }
 
+    /// The time that counts for `state`. A thread may have read the clock before another one opened the next window: by
+    /// its own `now` nearly nothing of the window before would count.
+    fn current(&self, state: &Counts, now: u64) -> u64 {
+        now.max(state.window.saturating_mul(self.size))
+    }
+
     fn elapsed(&self, now: u64) -> u64 {
         now % self.size.max(1)
     }
@@ -111,8 +117,9 @@ impl Rules for Sliding {
 
 impl Meter for Sliding {
     fn take(&self, state: &mut Counts, now: u64, cost: u32) -> Result<(), u64> {
-        *state = self.rolled(state, now);
-        if self.fits(state, now, cost) {
+        let current = self.current(state, now);
+        *state = self.rolled(state, current);
+        if self.fits(state, current, cost) {
             state.curr = state.curr.saturating_add(cost);
             return Ok(());
         }
@@ -120,28 +127,32 @@ impl Meter for Sliding {
     }
 
     fn after(&self, state: &Counts, now: u64, cost: u32) -> u64 {
-        let rolled = self.rolled(state, now);
-        if self.fits(&rolled, now, cost) {
+        let current = self.current(state, now);
+        let rolled = self.rolled(state, current);
+        if self.fits(&rolled, current, cost) {
             return 0;
         }
-        let elapsed = self.elapsed(now);
+        let (elapsed, ahead) = (self.elapsed(current), current - now);
         let Some(most) = self.max.checked_sub(cost) else {
-            return self.size - elapsed; // can never pass: advice that is bounded
+            return ahead + (self.size - elapsed); // can never pass: advice that is bounded
         };
         if let Some(free) = most.checked_sub(rolled.curr) {
-            return self.relief(free, rolled.prev).saturating_sub(elapsed).max(1);
+            return ahead + self.relief(free, rolled.prev).saturating_sub(elapsed).max(1);
         }
         // What is used now is the window before in the next one.
-        (self.size - elapsed).saturating_add(self.relief(most, rolled.curr))
+        (ahead + (self.size - elapsed)).saturating_add(self.relief(most, rolled.curr))
     }
 
-    fn refund(&self, state: &mut Counts, now: u64, cost: u32) {
-        if state.window == now / self.size.max(1) {
-            state.curr = state.curr.saturating_sub(cost);
+    fn refund(&self, state: &mut Counts, taken: u64, _now: u64, cost: u32) {
+        match state.window.checked_sub(taken / self.size.max(1)) {
+            Some(0) => state.curr = state.curr.saturating_sub(cost),
+            Some(1) => state.prev = state.prev.saturating_sub(cost),
+            _ => {}
         }
     }
 
     fn quota(&self, state: &Counts, now: u64) -> Quota {
+        let now = self.current(state, now);
         let rolled = self.rolled(state, now);
         let size = u128::from(self.size.max(1));
         let all = u128::from(self.max) * size;
@@ -236,6 +247,29 @@ mod tests {
             }
         }
         assert!(rows > 30, "{rows}");
+    }
+
+    #[test]
+    fn a_clock_that_was_read_before_the_edge_forgets_no_window() {
+        let rules = Sliding { max: 10, size: 100 };
+        let state = counts(5, 10, 0);
+        for now in [499, 450, 500] {
+            assert_eq!(rules.take(&mut { state }, now, 1), Err(500 - now + 10), "{now}");
+            assert_eq!(rules.after(&state, now, 11), 600 - now, "{now}");
+            assert_eq!(rules.quota(&state, now).remaining, 0, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_refund_goes_to_the_window_it_was_taken_in() {
+        let rules = Sliding { max: 10, size: 100 };
+        for (taken, expected) in
+            [(500, counts(5, 6, 2)), (499, counts(5, 3, 5)), (399, counts(5, 6, 5))]
+        {
+            let mut state = counts(5, 6, 5);
+            rules.refund(&mut state, taken, 520, 3);
+            assert_eq!(state, expected, "{taken}");
+        }
     }
 
     proptest! {

@@ -36,6 +36,13 @@ pub trait Strategy: Send + Sync + 'static {
     /// Undoes an admission, because another limit of a chain denied the request.
     fn refund(&self, _key: &Key, _cost: u32) {}
 
+    /// [`refund`](Self::refund) of units that were taken `age` ago, since the request waited for another limit of its
+    /// chain: asked instead of it then. The default ignores the age. A limit over time gives back what still counts
+    /// alone, else clients that wait in one window and leave in the next would pass more in that one than it allows.
+    fn refund_aged(&self, key: &Key, cost: u32, _age: Duration) {
+        self.refund(key, cost);
+    }
+
     /// When the next take of `cost` units may succeed. Zero: now, or unknown.
     fn after(&self, key: &Key, cost: u32) -> Duration;
 
@@ -171,6 +178,10 @@ impl<S: Strategy + ?Sized> Strategy for Arc<S> {
 
     fn refund(&self, key: &Key, cost: u32) {
         (**self).refund(key, cost);
+    }
+
+    fn refund_aged(&self, key: &Key, cost: u32, age: Duration) {
+        (**self).refund_aged(key, cost, age);
     }
 
     fn after(&self, key: &Key, cost: u32) -> Duration {

@@ -90,7 +90,7 @@ impl<S> RedisBuilder<S> {
         }
     }
 
-    fn remote(self, plan: Plan, known: Option<Table<KnownRules>>) -> Arc<Remote> {
+    fn remote(self, plan: Plan, known: Option<Table<KnownRules>>, leases: bool) -> Arc<Remote> {
         Arc::new(Remote {
             plan,
             store: Store::new(self.runner, self.timeout, self.breaker),
@@ -98,7 +98,7 @@ impl<S> RedisBuilder<S> {
             on_failure: self.on_failure,
             on_error: self.on_error,
             known,
-            leases: self.lease.is_some(),
+            leases,
             clock: FleetClock::new(),
             name: OnceLock::new(),
             allowed: AtomicU64::new(0),
@@ -158,8 +158,10 @@ impl RedisBuilder<RedisFixedWindow> {
         let max_batch = lease.map_or(1, |lease| lease.max_batch.unwrap_or(max / 20).max(1));
         let target = lease.map_or(0, |lease| saturated_nanos(lease.target));
         let rules = KnownRules { max_batch, target, size: saturated_nanos(size) };
-        let known = (self.memo || lease.is_some()).then(|| Table::new(rules, self.max_keys));
-        RedisFixedWindow(self.remote(Plan::Fixed { max, size }, known))
+        // Batches of one would only make the requests of a key ask one after the other.
+        let leases = max_batch > 1;
+        let known = (self.memo || leases).then(|| Table::new(rules, self.max_keys));
+        RedisFixedWindow(self.remote(Plan::Fixed { max, size }, known, leases))
     }
 }
 
@@ -183,7 +185,7 @@ impl RedisBuilder<RedisSlidingWindow> {
             return Err(Error::TooLargeForRedis { max, size });
         }
         self.check()?;
-        Ok(RedisSlidingWindow(self.remote(Plan::Sliding { max, size }, None)))
+        Ok(RedisSlidingWindow(self.remote(Plan::Sliding { max, size }, None, false)))
     }
 }
 
@@ -205,14 +207,14 @@ impl RedisBuilder<RedisGcra> {
 
     /// # Errors
     /// [`Error::ZeroRate`], [`Error::ZeroDuration`], [`Error::DurationTooShort`], [`Error::DurationTooLong`],
-    /// [`Error::BadPrefix`], [`Error::LocalHoldsSlots`].
+    /// [`Error::RefillTooLong`], [`Error::BadPrefix`], [`Error::LocalHoldsSlots`].
     pub fn build(self) -> Result<RedisGcra, Error> {
         let period = self.checked("period")?;
         let micros = u64::try_from(period.as_micros()).unwrap_or(u64::MAX);
-        let interval = interval(self.limit, micros, self.burst)?;
+        let interval = interval(self.limit, micros, self.burst, 1_000)?;
         let plan = Plan::Gcra { interval, burst: self.burst };
         self.check()?;
-        Ok(RedisGcra(self.remote(plan, None)))
+        Ok(RedisGcra(self.remote(plan, None, false)))
     }
 }
 

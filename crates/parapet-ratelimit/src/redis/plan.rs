@@ -41,6 +41,11 @@ impl Plan {
         }
     }
 
+    /// Whether `cost` is above what a window holds. Where the wait is Redis's to tell, it is asked all the same.
+    pub(crate) fn never_fits(&self, cost: u32) -> bool {
+        matches!(*self, Self::Fixed { max, .. } if cost > max)
+    }
+
     /// Number of the window of `now`; 0 for limits that take their time from Redis.
     pub(crate) fn epoch(&self, now: u64) -> u64 {
         match self {
@@ -64,7 +69,10 @@ impl Plan {
                 format!("{prefix}fw:{}:{name}:{key}:{epoch}", size.as_millis())
             }
             Self::Sliding { size, .. } => format!("{prefix}sw:{}:{name}:{key}", size.as_millis()),
-            Self::Gcra { .. } => format!("{prefix}gcra:{name}:{key}"),
+            // An arrival time means nothing to a limit with other numbers.
+            Self::Gcra { interval, burst } => {
+                format!("{prefix}gcra:{interval}:{burst}:{name}:{key}")
+            }
         }
     }
 
@@ -124,7 +132,7 @@ mod tests {
         let rows = [
             (Plan::Fixed { max: 1, size: second }, "p:fw:1000:api:a%20b:7"),
             (Plan::Sliding { max: 1, size: second }, "p:sw:1000:api:a%20b"),
-            (Plan::Gcra { interval: 1, burst: 1 }, "p:gcra:api:a%20b"),
+            (Plan::Gcra { interval: 7, burst: 3 }, "p:gcra:7:3:api:a%20b"),
         ];
         for (plan, expected) in rows {
             assert_eq!(plan.key("p:", "api", &key, 7), expected);

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use super::lease::{Known, KnownRules, Refill, Step};
 use super::plan::Plan;
@@ -71,6 +72,9 @@ impl Remote {
     /// The decision if it can be made here, else what to ask.
     fn decide(self: &Arc<Self>, key: &Key, cost: u32) -> Result<Answer, Ask> {
         let now = self.clock.now();
+        if self.plan.never_fits(cost) {
+            return Ok(self.denied(-1, now));
+        }
         let epoch = self.plan.epoch(now);
         let hash = self.known.as_ref().map(|known| known.hash(key));
         if let (Some(known), Some(hash)) = (&self.known, hash) {
@@ -165,7 +169,7 @@ impl Ask {
 
     /// Uses a unit in hand, fetches some, or waits for who is fetching.
     async fn lease(self) -> Answer {
-        let remote = &self.remote;
+        let (remote, began) = (&self.remote, Instant::now());
         loop {
             let now = remote.clock.now();
             let epoch = remote.plan.epoch(now);
@@ -180,10 +184,15 @@ impl Ask {
                 Some(Step::Exhausted) => return remote.denied(-1, now),
                 Some(Step::Join(mut refill)) => {
                     // An error: the request that fetched went away, and somebody else must.
-                    let ended = refill.wait_for(|refill| *refill != Refill::Running).await;
-                    if ended.is_ok_and(|ended| *ended == Refill::Failed) {
-                        return remote.failed(&RedisError::Skipped, &self.key, self.cost).await;
-                    }
+                    let ended = refill.wait_for(|refill| *refill != Refill::Running);
+                    let left = remote.store.timeout.saturating_sub(began.elapsed());
+                    let failure = match timeout(left, ended).await {
+                        // Batches are small and others are quicker, again and again.
+                        Err(_) => RedisError::Timeout,
+                        Ok(Ok(ended)) if *ended == Refill::Failed => RedisError::Skipped,
+                        Ok(_) => continue,
+                    };
+                    return remote.failed(&failure, &self.key, self.cost).await;
                 }
                 Some(Step::Fetch { units, done }) => {
                     return self.fetch(units, Fetching { ask: &self, done, ended: None }).await;

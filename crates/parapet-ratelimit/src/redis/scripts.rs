@@ -24,7 +24,8 @@ return left - cost
 };
 
 /// Arguments: cost, max, size in ms. Answers what remains, or minus the wait in ms. The time is Redis's own; the
-/// arithmetic is that of the window in memory, exact below 2^53.
+/// arithmetic is that of the window in memory, exact below 2^53. A window that has not begun yet is of a clock that was set
+/// back: its counts become those of the current one, else the key would be denied until the clock is there again.
 pub(crate) const SLIDING_WINDOW: Script = Script {
     source: "\
 local cost, max, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -33,14 +34,18 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local window, elapsed = math.floor(now / size), now % size
 local state = redis.call('HMGET', KEYS[1], 'w', 'c', 'p')
 local seen, curr, prev = tonumber(state[1] or window), tonumber(state[2] or 0), tonumber(state[3] or 0)
-if window - seen == 1 then
+if seen > window then
+  seen = window
+  redis.call('HSET', KEYS[1], 'w', string.format('%.0f', window))
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', 2 * size + 1000))
+elseif window - seen == 1 then
   prev, curr = curr, 0
 elseif window - seen > 1 then
   prev, curr = 0, 0
 end
 local left = max * size - prev * (size - elapsed) - (curr + cost) * size
 if left >= 0 then
-  redis.call('HSET', KEYS[1], 'w', string.format('%.0f', math.max(window, seen)), 'c', curr + cost, 'p', prev)
+  redis.call('HSET', KEYS[1], 'w', string.format('%.0f', window), 'c', curr + cost, 'p', prev)
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', 2 * size + 1000))
   return math.floor(left / size)
 end
@@ -51,20 +56,25 @@ if curr + cost <= max then
 end
 return -((size - elapsed) + (size - math.floor((max - cost) * size / curr)))
 ",
-    sha1: "283d09f84bd72914b1bb882701554ce4fcda0926",
+    sha1: "586469daf281d9e79b999a8b6512257b2309185e",
 };
 
 /// Arguments: cost, time a unit and tolerance in µs. Answers what remains, or minus the wait in µs. The time is Redis's
-/// own.
+/// own. An arrival later than the tolerance is of a clock that was set back, and becomes that of an empty bucket.
 pub(crate) const GCRA: Script = Script {
     source: "\
 local cost, interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + cost * interval
+local arrival = tonumber(redis.call('GET', KEYS[1]) or 0)
+if arrival > now + tolerance then
+  arrival = now + tolerance
+  redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', string.format('%.0f', math.ceil(tolerance / 1000) + 1000))
+end
+arrival = math.max(arrival, now) + cost * interval
 if arrival - now > tolerance then return -(arrival - now - tolerance) end
 redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', string.format('%.0f', math.ceil((arrival - now) / 1000) + 1000))
 return math.floor((tolerance - (arrival - now)) / interval)
 ",
-    sha1: "6389289c8b09ce2f5406b72fe54892163b345449",
+    sha1: "a4a1eeaad13af08a40601f74b7307fe5b6406e18",
 };

@@ -1,8 +1,10 @@
 //! One call to Redis: bounded in time and number, left out while Redis is down.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use parapet_core::BoxError;
@@ -101,7 +103,7 @@ impl Store {
         let in_flight = InFlight::enter(&self.in_flight).ok_or(RedisError::Saturated)?;
         let mut call = self.admit().ok_or(RedisError::Skipped)?;
         let keys = [key];
-        let answer = timeout(self.timeout, self.runner.eval(script, &keys, args)).await;
+        let answer = timeout(self.timeout, self.eval(script, &keys, args)).await;
         drop(in_flight);
         let result = match answer {
             Err(_) => Err(RedisError::Timeout),
@@ -111,6 +113,18 @@ impl Store {
         };
         call.called = if result.is_ok() { Called::Answered } else { Called::Failed };
         result
+    }
+
+    /// A runner that panics has failed, like one that errs.
+    async fn eval(&self, script: &Script, keys: &[&[u8]], args: &[i64]) -> Result<i64, BoxError> {
+        let panicked = || Err("the runner panicked".into());
+        let start = || self.runner.eval(script, keys, args);
+        let Ok(mut running) = catch_unwind(AssertUnwindSafe(start)) else { return panicked() };
+        std::future::poll_fn(|cx| {
+            catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)))
+                .unwrap_or_else(|_| Poll::Ready(panicked()))
+        })
+        .await
     }
 
     fn admit(&self) -> Option<Call<'_>> {

@@ -23,6 +23,10 @@ impl Rules for UntilRules {
         state.pinned
     }
 
+    fn is_idle(&self, state: &Until) -> bool {
+        state.until == u64::MAX
+    }
+
     fn consumed(&self, state: &Until, _now: u64) -> u64 {
         state.until
     }
@@ -99,4 +103,21 @@ fn a_sweep_gives_memory_back() {
     assert_eq!((shard.len(), shard.slots.len()), (6, 12));
     shard.sweep(&UntilRules, 300);
     assert_eq!((shard.len(), shard.slots.len()), (0, 0));
+}
+
+#[test]
+fn entries_that_go_when_idle_leave_no_memory_behind() {
+    let mut shard = Shard::<Until>::new(1_000);
+    for key in 0..=255 {
+        shard.enter(&UntilRules, hash(key), 0, |state, _| state.until = 9);
+    }
+    let grown = shard.slots.len();
+    for key in 0..250 {
+        shard.visit(&UntilRules, hash(key), |state, _| state.until = u64::MAX);
+    }
+    assert_eq!(shard.len(), 6);
+    assert!(grown >= 256 && shard.slots.len() <= LARGE, "{}", shard.slots.len());
+    for key in 250..=255 {
+        assert_eq!(shard.visit(&UntilRules, hash(key), |state, _| state.until), Some(9));
+    }
 }

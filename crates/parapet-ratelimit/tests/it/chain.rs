@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use parapet_core::{Middleware, Request};
 use parapet_ratelimit::{
-    Concurrent, FixedWindow, Key, LeakyBucket, Limits, RateLimitHeaders, RateLimiter,
-    Strategy as _, Verdict, concurrent, concurrent_queue, fixed_window_per_hour,
-    fixed_window_per_minute, gcra, redis_fixed_window_per_hour, runner_fn, sliding_window_per_hour,
+    Concurrent, Decision, FixedWindow, Gcra, Key, LeakyBucket, Limits, RateLimitHeaders,
+    RateLimiter, SlidingWindow, Strategy, Verdict, concurrent, concurrent_queue,
+    fixed_window_per_hour, fixed_window_per_minute, gcra, redis_fixed_window_per_hour, runner_fn,
+    sliding_window_per_hour,
 };
 
 use crate::fixtures::{Scripted, ok, request, status};
@@ -185,4 +186,85 @@ async fn slots_of_a_chain_are_given_back_once() {
     assert_eq!(second.stats().keys, 0);
     let puts = first.calls().iter().filter(|call| call.starts_with("put")).count();
     assert_eq!(puts, 2, "one for each: the denied request took a slot of the first");
+}
+
+/// Else clients that wait in one window and leave in the next would raise the limit of the next.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_in_a_window_that_is_over_is_not_given_back_to_the_next() {
+    let ten = Duration::from_secs(10);
+    let rows: [(&str, Arc<dyn Strategy>); 3] = [
+        ("fixed", Arc::new(FixedWindow::new(3, ten).unwrap())),
+        ("sliding", Arc::new(SlidingWindow::new(3, ten).unwrap())),
+        ("gcra", Arc::new(Gcra::new(3, ten, 3).unwrap())),
+    ];
+    for (kind, first) in rows {
+        let limits = Limits::new(one_key())
+            .add(RateLimiter::new(Arc::clone(&first)))
+            .add(concurrent_queue(1, 10).unwrap());
+        let handler = limits.wrap(ok());
+        let _in_progress = handler.serve(request("")).await;
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut start = || {
+            let mut waiting = handler.serve(request(""));
+            assert!(std::pin::Pin::new(&mut waiting).poll(&mut cx).is_pending(), "{kind}");
+            waiting
+        };
+        let left = || first.quota(&Key::from("alice")).unwrap().remaining;
+        let old = [start(), start()];
+        assert_eq!(left(), 0, "{kind}");
+        tokio::time::advance(ten * 2).await;
+        let new = [start(), start(), start()];
+        assert_eq!(left(), 0, "{kind}");
+        drop(old);
+        assert_eq!(left(), 0, "{kind}");
+        drop(new);
+        assert_eq!(left(), 3, "{kind}: of this window all comes back");
+    }
+}
+
+/// A strategy of a user, with a fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Panics {
+    Take,
+    After,
+    Put,
+}
+
+impl Strategy for Panics {
+    fn take(&self, _key: &Key, _cost: u32) -> Decision {
+        assert!(*self != Self::Take, "take");
+        Decision::Ready(match self {
+            Self::Put => Verdict::Allowed,
+            _ => Verdict::Limited { after: None },
+        })
+    }
+
+    fn needs_put(&self) -> bool {
+        true
+    }
+
+    fn put(&self, _key: &Key, _cost: u32) {
+        panic!("put");
+    }
+
+    fn after(&self, _key: &Key, _cost: u32) -> Duration {
+        panic!("after");
+    }
+}
+
+#[tokio::test]
+async fn a_strategy_that_panics_keeps_no_slot_of_others_and_gives_none_back_twice() {
+    for (panics, expected) in [(Panics::Take, 500), (Panics::After, 500), (Panics::Put, 200)] {
+        let (first, last) = (Scripted::new(Verdict::Allowed), Arc::new(Concurrent::new(2)));
+        let limits = Limits::new(one_key())
+            .add(RateLimiter::new(first.clone()))
+            .add(RateLimiter::new(Arc::clone(&last)))
+            .add(RateLimiter::new(panics));
+        let handler = limits.wrap(ok());
+        for asked in 1..=3 {
+            assert_eq!(status(&handler, "").await, expected, "{panics:?}");
+            let puts = first.calls().iter().filter(|call| call.starts_with("put")).count();
+            assert_eq!((puts, last.stats().keys), (asked, 0), "{panics:?}");
+        }
+    }
 }

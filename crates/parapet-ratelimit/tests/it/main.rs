@@ -21,6 +21,9 @@ mod queues;
 /// Limits over a real redis-server, and over runners that fail.
 #[cfg(test)]
 mod redis;
+/// A Redis that hangs, lies, forgets or goes back in time, and runners that panic.
+#[cfg(test)]
+mod redis_faults;
 /// A redis-server of a test's own.
 #[cfg(test)]
 mod redis_server;

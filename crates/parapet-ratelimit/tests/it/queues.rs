@@ -119,6 +119,7 @@ async fn a_slot_that_was_handed_to_a_leaver_goes_to_the_next() {
     assert!(!polled(&mut second));
     drop(first);
     assert!(polled(&mut second));
+    assert_eq!(queue.stats().allowed, 2, "who left was not admitted");
     queue.put(&alice(), 1);
     assert_eq!(queue.stats().keys, 0);
 }

@@ -395,7 +395,7 @@ async fn gcra_in_redis_admits_a_burst_and_tells_the_wait() {
     let slack = Duration::from_secs(10);
     assert!(waits <= HOUR / 10 && waits + slack >= HOUR / 10, "{waits:?}");
     let key = redis.key();
-    assert_eq!(key, "parapet:rl:gcra:-:alice");
+    assert_eq!(key, "parapet:rl:gcra:360000000:10:-:alice");
     let ttl = redis.integer(&format!("PTTL {key}"));
     assert!(ttl <= 3_601_000 && ttl > 3_590_000, "{ttl}");
     assert!(matches!(take(&limit, "alice", 11).await, Verdict::Limited { .. }));

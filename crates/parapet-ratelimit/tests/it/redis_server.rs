@@ -35,6 +35,12 @@ impl RedisServer {
         self.child = spawn(self.port, &self.dir);
     }
 
+    /// Stops it where it is by `-STOP`, lets it go on by `-CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
     /// One command in words, and the answer as it is on the wire.
     pub(crate) fn command(&self, words: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();

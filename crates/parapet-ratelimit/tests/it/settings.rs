@@ -36,6 +36,13 @@ fn what_would_admit_nobody_for_ever_is_refused() {
     assert_eq!(gcra(0, SECOND, 1).err(), Some(Error::ZeroRate { setting: "rate" }));
     assert_eq!(token_bucket(1, SECOND, 0).err(), Some(Error::ZeroRate { setting: "burst" }));
     assert_eq!(redis_gcra(runner(), 0, SECOND, 1).err(), Some(Error::ZeroRate { setting: "rate" }));
+    let year = Duration::from_secs(366 * 86_400);
+    let endless =
+        Some(Error::RefillTooLong { burst: 201, refill: Duration::from_secs(201 * 366 * 86_400) });
+    assert_eq!(gcra(1, year, 201).err(), endless);
+    assert_eq!(redis_gcra(runner(), 1, year, 201).err(), endless);
+    assert!(gcra(1, year, 200).is_ok() && redis_gcra(runner(), 1, year, 200).is_ok());
+    assert!(gcra(1, year, u32::MAX).is_err() && gcra(u32::MAX, year, u32::MAX).is_ok());
     assert_eq!(concurrent_queue(0, 5).err(), Some(Error::ZeroCapacity));
     assert!(fixed_window(0, SECOND).is_ok() && sliding_window(0, SECOND).is_ok());
     let _admits_nothing = concurrent(0);
@@ -60,6 +67,10 @@ fn settings_of_redis_are_checked() {
     assert_eq!(local.err(), Some(Error::LocalHoldsSlots));
 }
 
+fn endless_burst() -> Result<Gcra, Error> {
+    Gcra::new(1, Duration::from_secs(86_400), 80_000)
+}
+
 #[test]
 fn errors_tell_the_setting_the_value_and_the_bound() {
     let errors = [
@@ -73,6 +84,7 @@ fn errors_tell_the_setting_the_value_and_the_bound() {
         Some(Error::DurationTooShort { setting: "size", value: Duration::from_micros(1) }),
         Some(Error::TooLargeForRedis { max: 7, size: SECOND }),
         Some(Error::LocalHoldsSlots),
+        endless_burst().err(),
     ];
     let lines: Vec<_> = errors.into_iter().map(|error| error.unwrap().to_string()).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
@@ -86,5 +98,6 @@ fn errors_tell_the_setting_the_value_and_the_bound() {
     size of 1µs is too short: at least 1 ms in Redis
     max 7 times a size of 1s is too large for Redis: below 2^53 request-milliseconds
     a concurrency strategy cannot stand in for Redis: use one that counts requests
+    a burst of 80000 needs 6912000000s to come back: at most 200 years
     ");
 }

