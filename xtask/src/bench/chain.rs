@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace, mut args: Args) -> Result<()> {
         let path = workspace.root.join("benches/LAYERS.md");
         let text = format!(
             "# What each layer costs\n\n`cargo xtask bench --chain --record` at {}, {}. Beside the same handler without the \
-             layer, for a\nproxied GET with 8 fields and 1 KiB back; the median of many short rounds on one core, \
+             layer, for a\nproxied GET with 8 fields and 1 KiB back; the slowest of the fastest twentieth of many short rounds on one core, \
              allocations of one\nwarm request.\n\n{table}",
             workspace.commit(),
             today()
