@@ -1,36 +1,10 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use parapet_authn::{Algorithm, Jwt, JwtKey};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// Counts warnings; everything else is ignored.
-#[derive(Clone, Default)]
-struct Warnings(Arc<AtomicUsize>);
-
-impl Subscriber for Warnings {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() == Level::WARN {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
+use parapet_testkit::Warnings;
 
 fn warnings(f: impl FnOnce()) -> usize {
-    let counted = Warnings::default();
-    tracing::subscriber::with_default(counted.clone(), f);
-    counted.0.load(Ordering::Relaxed)
+    let counted = Warnings::new();
+    f();
+    counted.count()
 }
 
 #[test]
@@ -53,7 +27,7 @@ fn a_secret_shorter_than_its_hash_is_warned_of_once() {
 /// Warnings while a key set is wanted this often, in steps of a minute, from a server with these answers.
 #[cfg(feature = "jwks")]
 fn warnings_of_fetches(answers: Vec<&'static str>) -> usize {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use crate::support::{Signer, bearer, status, wrap};
